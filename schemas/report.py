@@ -1,0 +1,82 @@
+"""A citizen's report: as it is sent to us (`ReportDraft`), as it travels in Kafka, and the reporter's contact apart."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from schemas.vocabulary import Category, ReportChannel
+from schemas.wire import Description, Inbound, Latitude, Line, Longitude, Record, Timestamp
+
+Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s\u0000]+@[^@\s\u0000]+\.[^@\s\u0000]+$")]
+Phone = Annotated[str, Meta(min_length=5, max_length=30, pattern=r"^\+?[0-9][0-9 ()./-]*$")]
+
+
+class Reporter(Inbound, frozen=True):
+    """Who reports, as far as they care to say."""
+
+    name: Line | None = None
+    phone: Phone | None = None
+    email: Email | None = None
+    #: The reporter asks that staff do not see who they are.
+    anonymous: bool = False
+
+
+class ReportDraft(Inbound, frozen=True):
+    """The body of `POST /api/v1/reports`. Both of `lat` and `lon`, or an `address`, are required."""
+
+    description: Description
+    category: Category | None = None
+    lat: Latitude | None = None
+    lon: Longitude | None = None
+    address: Line | None = None
+    observed_at: Timestamp | None = None
+    channel: ReportChannel = ReportChannel.APP
+    reporter: Reporter | None = None
+
+
+class ReportReceipt(Record, frozen=True):
+    """What the reporter gets once Kafka has the report."""
+
+    report_id: str
+    tracking_code: str
+    status_url: str
+
+
+class Photo(Record, frozen=True):
+    """A re-encoded photo as stored: `id` is `<report_id>-<n>`, kept as `<report_id>/<n>` in the object store."""
+
+    id: str
+    sha256: str
+    content_type: str
+    width: int
+    height: int
+
+
+class ReportSubmitted(Record, frozen=True):
+    """Value of `id.bekasi.report.submitted.v1` on `bekasi.report.v1`. Nobody's name, phone or e-mail is in it."""
+
+    report_id: str
+    tracking_code: str
+    description: Description
+    channel: ReportChannel
+    submitted_at: Timestamp
+    category: Category | None = None
+    lat: Latitude | None = None
+    lon: Longitude | None = None
+    address: Line | None = None
+    #: The device's clock, kept beside and never trusted.
+    observed_at: Timestamp | None = None
+    photos: tuple[Photo, ...] = ()
+    #: Username of the agent or operator who typed it in, or `key:<id>` of a gateway; null for a citizen.
+    submitted_by: str | None = None
+
+
+class ContactGiven(Record, frozen=True):
+    """Value of `id.bekasi.contact.given.v1` on `bekasi.contact.v1`, the only topic with personal data."""
+
+    report_id: str
+    given_at: Timestamp
+    name: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    anonymous: bool = False

@@ -1,0 +1,99 @@
+"""aiokafka with our settings: idempotent, all acknowledgements, own offsets, committed records only."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+#: Records of one batch may wait this long for company; an acknowledgement takes about a millisecond anyway.
+LINGER_MS: Final = 2
+#: Kafka's own bound of a record is 1 MiB.
+MAX_RECORD_BYTES: Final = 1_000_000
+#: Ingest must answer 503 within 5 s; a produce that is not acknowledged by then has an unknown outcome.
+PRODUCE_TIMEOUT_S: Final = 4.0
+
+
+async def start_producer(
+    bootstrap: str, client_id: str, *, transactional_id: str | None = None, request_timeout_ms: int = 4_000
+) -> AIOKafkaProducer:
+    """A started producer with `acks=all` and idempotence. Raises `KafkaError` when no broker answers."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": bootstrap,
+        "client_id": client_id,
+        "acks": "all",
+        "enable_idempotence": True,
+        "linger_ms": LINGER_MS,
+        "max_batch_size": 256 * 1024,
+        "max_request_size": MAX_RECORD_BYTES,
+        "request_timeout_ms": request_timeout_ms,
+        "compression_type": None,
+    }
+    if transactional_id is not None:
+        options["transactional_id"] = transactional_id
+        options["transaction_timeout_ms"] = 15_000
+    producer = AIOKafkaProducer(**options)
+    try:
+        await producer.start()
+    except BaseException:
+        await stop_quietly(producer)
+        raise
+    return producer
+
+
+async def start_consumer(
+    bootstrap: str,
+    client_id: str,
+    *,
+    group: str | None = None,
+    topics: Sequence[str] = (),
+    listener: ConsumerRebalanceListener | None = None,
+    session_timeout_ms: int = 15_000,
+    max_poll_records: int = 500,
+) -> AIOKafkaConsumer:
+    """A started consumer that never commits or guesses a position by itself and sees committed records only.
+
+    With a `group` it subscribes to `topics` with `listener`; without one, assign partitions yourself.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        client_id=client_id,
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+        session_timeout_ms=session_timeout_ms,
+        heartbeat_interval_ms=max(session_timeout_ms // 5, 300),
+        max_poll_interval_ms=max(60_000, session_timeout_ms),
+        max_poll_records=max_poll_records,
+        fetch_max_wait_ms=250,
+        request_timeout_ms=max(10_000, session_timeout_ms + 5_000),
+    )
+    if topics:
+        consumer.subscribe(topics=list(topics), listener=listener)
+    try:
+        await consumer.start()
+    except BaseException:
+        await stop_quietly(consumer)
+        raise
+    return consumer
+
+
+async def stop_quietly(client: AIOKafkaProducer | AIOKafkaConsumer, timeout: float = 5.0) -> None:
+    """Stop a client that may hang because no broker is left (aiokafka #659); after `timeout` s it is left behind."""
+    try:
+        async with asyncio.timeout(timeout):
+            await client.stop()
+    except (TimeoutError, KafkaError):
+        pass
+
+
+async def stop_admin_quietly(admin: AIOKafkaAdminClient, timeout: float = 5.0) -> None:
+    """Close an admin client; it may hang like the others."""
+    try:
+        async with asyncio.timeout(timeout):
+            await admin.close()
+    except (TimeoutError, KafkaError):
+        pass

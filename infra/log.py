@@ -1,0 +1,39 @@
+"""Structured logs to standard error: a static event name with fields. Ids, never bodies or personal data."""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+
+def configure(service: str, *, log_format: str = "json", level: str = "info") -> None:
+    """Set up structlog and the standard library's logging for this process, once, at its start."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # aiokafka warns of every expected rebalance and topic refresh; our own events say what matters.
+    for noisy in ("aiokafka", "asyncio", "uvicorn.error", "websockets.server", "httpx"):
+        logging.getLogger(noisy).setLevel(logging.ERROR if noisy == "aiokafka" else logging.WARNING)
+    structlog.contextvars.bind_contextvars(service=service)

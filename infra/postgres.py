@@ -1,0 +1,91 @@
+"""asyncpg with our settings: time-outs on everything, UTC, JSON as bytes of ours."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+#: A statement that takes longer than this is a mistake or a stuck server; the caller answers 503 or tries again.
+STATEMENT_TIMEOUT_S: Final = 10.0
+CONNECT_TIMEOUT_S: Final = 5.0
+
+Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+Pool = asyncpg.Pool[asyncpg.Record]
+
+#: Errors that the data causes: the same statement with the same values fails again (NUL 22021, surrogates, range …).
+PERMANENT: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, UnicodeEncodeError, OverflowError)
+#: Errors that pass: connection, deadlock, serialization, shut-down, too many connections.
+TRANSIENT: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    ConnectionError,
+    TimeoutError,
+    OSError,
+)
+
+
+async def prepare(connection: Any) -> None:
+    """Per connection: JSON columns take and give Python values, through msgspec."""
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(
+            kind,
+            schema="pg_catalog",
+            encoder=lambda value: msgspec.json.encode(value).decode(),
+            decoder=lambda text: msgspec.json.decode(text),
+        )
+
+
+async def connect(dsn: str, *, application: str, **server_settings: str) -> asyncpg.Connection[asyncpg.Record]:
+    """One connection of its own, for locks and listeners. Raises what `TRANSIENT` names when there is no server."""
+    connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
+        dsn,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=STATEMENT_TIMEOUT_S,
+        server_settings={"application_name": application, "timezone": "UTC", **server_settings},
+    )
+    await prepare(connection)
+    return connection
+
+
+async def open_pool(dsn: str, *, application: str, size: int) -> Pool:
+    """A pool of at most `size` connections, lazily filled so that a service starts before its database does."""
+    pool: Pool = await asyncpg.create_pool(
+        dsn,
+        min_size=0,
+        max_size=size,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=STATEMENT_TIMEOUT_S,
+        max_inactive_connection_lifetime=60,
+        init=prepare,
+        server_settings={
+            "application_name": application,
+            "timezone": "UTC",
+            "idle_in_transaction_session_timeout": "15s",
+        },
+    )
+    return pool
+
+
+def backoff(first: float = 0.2, most: float = 5.0) -> Iterator[float]:
+    """Seconds to wait before each next try: doubling from `first` to `most`."""
+    delay = first
+    while True:
+        yield delay
+        delay = min(delay * 2, most)
+
+
+async def close_pool(pool: Pool, timeout: float = 5.0) -> None:
+    """Close gracefully, or cut after `timeout` s."""
+    try:
+        async with asyncio.timeout(timeout):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()

@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from schemas.geography import BaseMap, KecamatanShape, PlaceHit, draw_kecamatan
+from schemas.geography import BaseMap, KecamatanShape, PlaceHit, as_polygons, draw_kecamatan
 from schemas.vocabulary import Regency
 
 #: Kilometres per degree of latitude and, at Bekasi's 6.25° S, of longitude (WGS 84).
@@ -97,7 +97,7 @@ class Gazetteer:
             members = [i for i, area in enumerate(self.kelurahan) if area.kecamatan_code == kecamatan.code]
             row, column = np.nonzero(np.isin(nearest, members))
             squares = shapely.box(columns[column], rows[row], columns[column + 1], rows[row + 1])
-            outline = shapely.coverage_union_all(squares)
+            outline = as_polygons(shapely.coverage_union_all(squares))
             shapes.append(KecamatanShape(kecamatan.code, kecamatan.name, kecamatan.regency, outline))
         return draw_kecamatan(shapes, tolerance_deg=_BASE_MAP_TOLERANCE_DEG, approximate=True)
 

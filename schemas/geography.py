@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import shapely
 from shapely import LinearRing, MultiPolygon, Polygon
+from shapely.geometry.base import BaseGeometry
 
 from schemas.vocabulary import Regency
 
@@ -28,7 +29,7 @@ class PlaceHit(msgspec.Struct, frozen=True, kw_only=True):
     #: `exact` from polygons, `approximate` from centres and areas.
     precision: PlacePrecision
     #: How far from sure: `approximate` distance to the centre in km ÷ √area in km² (0 centre, 1.0 the edge of Bekasi);
-    #: `exact` 0.0 inside the polygon.
+    #: `exact` distance to the polygon in km (0 inside).
     score: float
     #: The other kecamatan this point may belong to, nearest first; empty away from a border. They have none themselves.
     alternatives: tuple["PlaceHit", ...] = ()
@@ -87,6 +88,14 @@ class KecamatanShape(NamedTuple):
     name: str
     regency: Regency
     outline: Polygon | MultiPolygon
+
+
+def as_polygons(geometry: BaseGeometry) -> Polygon | MultiPolygon:
+    """The same surface as valid polygons: outlines in use cross themselves here and there."""
+    valid = shapely.make_valid(shapely.force_2d(geometry), method="structure", keep_collapsed=False)
+    if isinstance(valid, Polygon | MultiPolygon):
+        return valid
+    return MultiPolygon([part for part in shapely.get_parts(valid).tolist() if isinstance(part, Polygon)])
 
 
 def draw_kecamatan(shapes: Sequence[KecamatanShape], *, tolerance_deg: float, approximate: bool) -> BaseMap:

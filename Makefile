@@ -1,0 +1,75 @@
+# One command to live (`make up`), one that equals CI (`make test`). Needs Python 3.11 or newer and a network; no root,
+# no Docker, no Java, no Node: those come as Python packages into .venv, with versions and hashes from requirements/.
+
+PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11 python3.14 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+WEB := command_center_ui/web
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(WEB) --no-audit --no-fund --no-update-notifier
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+WEB_SOURCES := $(shell find $(WEB) \( -name node_modules -o -name dist \) -prune -o -type f -print 2>/dev/null)
+
+.DELETE_ON_ERROR:
+.PHONY: help install up test bench pages lock
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed pages ## install into .venv and build the pages; what is up to date is skipped
+
+up: install ## bring up everything; --simulate when the data directory is new; more options: make up ARGS="--port 9000"
+	@exec $(BIN)/patriot up --simulate-when-new $(ARGS)
+
+test: $(VENV)/.installed-tests pages ## every check that CI runs; one test: make test ARGS="tests/schemas -k place"
+	@echo "== format and lint" && $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+	@echo "== types" && $(BIN)/mypy --no-error-summary
+	@echo "== import contracts" && PYTHONPATH=. $(BIN)/lint-imports --no-logo > $(VENV)/lint-imports.log || \
+		{ cat $(VENV)/lint-imports.log; exit 1; }
+	@echo "== pages: lint, types, tests" && $(NPM) run --silent lint && $(NPM) run --silent check && $(NPM) run --silent test
+	@echo "== tests" && PATRIOT_CHROMIUM="$$($(BIN)/python .ci/chromium.py)" && export PATRIOT_CHROMIUM && \
+		$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/.installed-tests pages ## measure speed and size on this machine
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+pages: $(WEB)/dist/.built ## build the web pages
+
+lock: $(VENV)/.installed-tests ## choose versions anew and write requirements/*.txt
+	@$(PIP) install uv
+	@for extra in "runtime.txt" "dev.txt --extra test --constraint requirements/runtime.txt"; do \
+		$(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --upgrade --generate-hashes \
+			--no-emit-index-url --no-annotate --custom-compile-command "make lock" \
+			pyproject.toml requirements/build.in --output-file requirements/$$extra; done
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or say where it is (make PYTHON=…)."; exit 1; }
+	@echo "Making .venv with $$($(PYTHON) --version) …"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "Python's venv module does not work here. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+
+$(VENV)/.installed: requirements/runtime.txt pyproject.toml | $(BIN)/python
+	@echo "Installing packages into .venv (350 MB once, a minute or two) …"
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: --requirement requirements/runtime.txt
+	@$(PIP) install --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+$(VENV)/.installed-tests: requirements/dev.txt $(VENV)/.installed
+	@echo "Installing what the tests need into .venv …"
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: --requirement requirements/dev.txt
+	@$(PIP) check
+	@$(BIN)/python .ci/chromium.py --install
+	@touch $@
+
+$(WEB)/node_modules/.installed: $(WEB)/package-lock.json $(VENV)/.installed
+	@echo "Installing what builds the pages …"
+	@$(NPM) ci --silent
+	@touch $@
+
+$(WEB)/dist/.built: $(WEB)/node_modules/.installed $(WEB_SOURCES)
+	@echo "Building the pages …"
+	@$(NPM) run --silent build
+	@touch $@

@@ -71,7 +71,8 @@ async def migrate(dsn: str) -> list[str]:
         await connection.execute(f"SET statement_timeout = '{_STATEMENT_TIMEOUT}'")
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS schema_migration ("
-            " number int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, at timestamptz NOT NULL DEFAULT now())"
+            " number int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,"
+            " at timestamptz NOT NULL DEFAULT now())"
         )
         done = await applied(connection)
         names = []

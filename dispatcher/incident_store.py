@@ -1,0 +1,291 @@
+"""Incidents in PostgreSQL: read, locked, and saved together with their history, reasons and what goes out to Kafka."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import asyncpg
+import msgspec
+
+from dispatcher import outbox_store
+from dispatcher.cells import cell_of
+from dispatcher.incident import Event, Incident
+from dispatcher.outbox_store import Outgoing
+from infra.postgres import Connection
+from schemas import topics
+from schemas.envelope import new_traceparent
+from schemas.incident import IncidentChanged, IncidentOfficer
+from schemas.place import AgencyRef
+from schemas.vocabulary import AgencyCode, Category, FeedChannel, IncidentStatus, Priority, Regency
+from schemas.wire import encode
+
+_COLUMNS: Final = (
+    "id, version, category, status, priority, regency, agency, co_agencies, kecamatan, kelurahan, lat, lon,"
+    " place_precision, address, named_places, transferred_to, opened_at, updated_at, received_at, last_report_at,"
+    " first_look_due_at, due_at, resolved_at, ended_at, report_count, sources, confidence, evidence, officers,"
+    " photo_url, predecessor, on_board"
+)
+
+
+class StaleVersion(Exception):
+    """Somebody else has changed the incident since it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Why one judgement came out as it did: kept with the incident and shown (promise 8)."""
+
+    #: `classify`, `locate`, `correlate`, `prioritise`, `route`, `assign`, `clock`, `detect`.
+    judgement: str
+    outcome: str
+    because: tuple[str, ...]
+    score: float | None = None
+    report_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Something that speaks for an incident (or, with a negative weight, against it)."""
+
+    #: A report channel, `sensor` or `wifi`.
+    source: str
+    source_id: str
+    weight: float
+    at: datetime
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One incident before and after, with everything that is written beside it. `before` None: it is new.
+
+    Several events may lie between: a batch may join three reports to one incident, each an entry of its history.
+    """
+
+    before: Incident | None
+    after: Incident
+    events: tuple[Event, ...]
+    decisions: tuple[Decision, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    traceparent: str | None = None
+
+
+def from_row(row: asyncpg.Record) -> Incident:
+    """A row of the table as the frozen value."""
+    agency = AgencyRef(regency=Regency(row["regency"]), agency=AgencyCode(row["agency"])) if row["agency"] else None
+    return Incident(
+        id=row["id"],
+        version=row["version"],
+        category=Category(row["category"]),
+        status=IncidentStatus(row["status"]),
+        priority=Priority(row["priority"]),
+        agency=agency,
+        co_agencies=tuple(AgencyRef.parse(text) for text in row["co_agencies"]),
+        kecamatan=row["kecamatan"],
+        kelurahan=row["kelurahan"],
+        lat=row["lat"],
+        lon=row["lon"],
+        place_precision=row["place_precision"],
+        address=row["address"],
+        named_places=tuple(row["named_places"]),
+        transferred_to=row["transferred_to"],
+        opened_at=row["opened_at"],
+        updated_at=row["updated_at"],
+        received_at=row["received_at"],
+        last_report_at=row["last_report_at"],
+        first_look_due_at=row["first_look_due_at"],
+        due_at=row["due_at"],
+        resolved_at=row["resolved_at"],
+        ended_at=row["ended_at"],
+        report_count=row["report_count"],
+        sources=tuple(row["sources"]),
+        confidence=row["confidence"],
+        evidence=row["evidence"],
+        officers=msgspec.convert(row["officers"], tuple[IncidentOfficer, ...]),
+        photo_url=row["photo_url"],
+        predecessor=row["predecessor"],
+        on_board=row["on_board"],
+    )
+
+
+async def select(connection: Connection, incident_id: str) -> Incident | None:
+    """As it is now, unlocked."""
+    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM incident WHERE id = $1", incident_id)  # noqa: S608
+    return from_row(row) if row else None
+
+
+async def select_for_update(connection: Connection, incident_ids: Sequence[str]) -> dict[str, Incident]:
+    """As they are now, locked until the transaction ends; in the order of ids, so that two lockers never embrace."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM incident WHERE id = ANY($1) ORDER BY id FOR UPDATE",  # noqa: S608
+        list(incident_ids),
+    )
+    return {row["id"]: from_row(row) for row in rows}
+
+
+async def select_joinable_for_update(
+    connection: Connection, cells: Sequence[int], categories: Sequence[Category]
+) -> list[Incident]:
+    """Every incident in these cells that a report of these categories might join, locked, oldest first.
+
+    The cells must be locked already, in an earlier statement (READ COMMITTED): then no other worker adds one.
+    """
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM incident"  # noqa: S608
+        " WHERE cell = ANY($1) AND category = ANY($2)"
+        " AND status NOT IN ('closed', 'rejected', 'merged', 'transferred') ORDER BY id FOR UPDATE",
+        list(cells),
+        [category.value for category in categories],
+    )
+    return sorted((from_row(row) for row in rows), key=lambda incident: (incident.opened_at, incident.id))
+
+
+async def save(connection: Connection, changes: Sequence[Change]) -> None:
+    """Write incidents, history, decisions, evidence and outbox rows. The rows of `before` must be locked.
+
+    Raises `StaleVersion` when one is not the version that `before` says: the second fence behind the lock.
+    """
+    if not changes:
+        return
+    await _insert([change.after for change in changes if change.before is None], connection)
+    await _update([change for change in changes if change.before is not None], connection)
+    await _append_history(connection, [event for change in changes for event in change.events])
+    await _append_reasons(connection, changes)
+    await outbox_store.add(connection, [record for change in changes for record in _outgoing(change)])
+
+
+def _values(incident: Incident) -> tuple[object, ...]:
+    return (
+        incident.id,
+        incident.version,
+        incident.category.value,
+        incident.title,
+        incident.status.value,
+        incident.priority.value,
+        incident.agency.regency.value if incident.agency else None,
+        incident.agency.agency.value if incident.agency else None,
+        [str(agency) for agency in incident.co_agencies],
+        incident.kecamatan,
+        incident.kelurahan,
+        incident.lat,
+        incident.lon,
+        incident.place_precision,
+        cell_of(incident.lat, incident.lon) if incident.lat is not None and incident.lon is not None else None,
+        incident.address,
+        list(incident.named_places),
+        incident.transferred_to,
+        incident.opened_at,
+        incident.updated_at,
+        incident.received_at,
+        incident.last_report_at,
+        incident.first_look_due_at,
+        incident.due_at,
+        incident.resolved_at,
+        incident.ended_at,
+        incident.report_count,
+        list(incident.sources),
+        incident.confidence,
+        incident.evidence,
+        msgspec.to_builtins(incident.officers),
+        incident.photo_url,
+        incident.predecessor,
+        incident.on_board,
+    )
+
+
+_NAMES: Final = (
+    "id, version, category, title, status, priority, regency, agency, co_agencies, kecamatan, kelurahan, lat, lon,"
+    " place_precision, cell, address, named_places, transferred_to, opened_at, updated_at, received_at,"
+    " last_report_at, first_look_due_at, due_at, resolved_at, ended_at, report_count, sources, confidence, evidence,"
+    " officers, photo_url, predecessor, on_board"
+)
+_COUNT: Final = len(_NAMES.split(","))
+_PLACES: Final = ", ".join(f"${n}" for n in range(1, _COUNT + 1))
+_INSERT: Final = f"INSERT INTO incident ({_NAMES}) VALUES ({_PLACES})"  # noqa: S608
+_UPDATE: Final = (
+    f"UPDATE incident SET ({_NAMES}) = ROW ({_PLACES})"  # noqa: S608
+    f" WHERE id = $1 AND version = ${_COUNT + 1} RETURNING id"
+)
+
+
+async def _insert(incidents: Sequence[Incident], connection: Connection) -> None:
+    if incidents:
+        await connection.executemany(_INSERT, [_values(incident) for incident in incidents])
+
+
+async def _update(changes: Sequence[Change], connection: Connection) -> None:
+    if not changes:
+        return
+    written = await connection.fetchmany(
+        _UPDATE, [(*_values(change.after), change.before.version) for change in changes if change.before]
+    )
+    if len(written) != len(changes):
+        raise StaleVersion(f"{len(changes) - len(written)} of {len(changes)} incidents changed meanwhile")
+
+
+async def _append_history(connection: Connection, events: Sequence[Event]) -> None:
+    await connection.executemany(
+        "INSERT INTO incident_history"
+        " (incident_id, version, change, status, actor, at, device_at, note, public, detail)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        [
+            (e.incident_id, e.version, e.change, e.status, e.actor, e.at, e.device_at, e.note, e.public, dict(e.detail))
+            for e in events
+        ],
+    )
+
+
+async def _append_reasons(connection: Connection, changes: Sequence[Change]) -> None:
+    decisions = [
+        (c.after.id, d.report_id, d.judgement, d.outcome, d.score, list(d.because), c.after.updated_at)
+        for c in changes
+        for d in c.decisions
+    ]
+    if decisions:
+        await connection.executemany(
+            "INSERT INTO incident_decision (incident_id, report_id, judgement, outcome, score, because, at)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            decisions,
+        )
+    evidence = [(c.after.id, e.source, e.source_id, e.weight, e.at, e.detail) for c in changes for e in c.evidence]
+    if evidence:
+        await connection.executemany(
+            "INSERT INTO incident_evidence (incident_id, source, source_id, weight, at, detail)"
+            " VALUES ($1, $2, $3, $4, $5, $6)",
+            evidence,
+        )
+
+
+def _outgoing(change: Change) -> list[Outgoing]:
+    """The events for other programs, then the row for the board (or its leaving)."""
+    trace = change.traceparent or new_traceparent()
+    before, after = change.before, change.after
+    row = after.row()
+    records = [
+        Outgoing(
+            topics.INCIDENT.name,
+            after.id,
+            topics.INCIDENT_CHANGED,
+            encode(
+                IncidentChanged(
+                    incident_id=after.id,
+                    version=event.version,
+                    change=event.change,
+                    at=event.at,
+                    actor=event.actor,
+                    incident=row,
+                )
+            ),
+            {},
+            trace,
+        )
+        for event in change.events
+    ]
+    was_on_board = before is not None and before.on_board
+    tags_before = before.tags() if before is not None and was_on_board else None
+    if after.on_board:
+        records.append(outbox_store.row_changed(FeedChannel.INCIDENTS, after.id, row, after.tags(), tags_before, trace))
+    elif tags_before is not None:
+        records.append(outbox_store.row_removed(FeedChannel.INCIDENTS, after.id, tags_before, trace))
+    return records

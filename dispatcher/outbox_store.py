@@ -41,7 +41,7 @@ def row_changed(
     if tags_before is not None:
         headers[topics.HEADER_TAGS_BEFORE] = encode(tags_before).decode()
     return Outgoing(
-        topics.FEED.name, f"{channel}:{key}", topics.ROW_CHANGED, encode(row), headers, traceparent or new_traceparent()
+        topics.FEED.name, f"{channel}:{key}", topics.ROW_CHANGED[channel], encode(row), headers, traceparent or new_traceparent()
     )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from schemas.vocabulary import FeedChannel
+
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 
@@ -72,7 +74,15 @@ TRAFFIC_OBSERVED: Final = "id.bekasi.telemetry.traffic-observed.v1"
 WIFI_OBSERVED: Final = "id.bekasi.telemetry.wifi-observed.v1"
 INCIDENT_CHANGED: Final = "id.bekasi.incident.changed.v1"
 ASSIGNMENT_CHANGED: Final = "id.bekasi.assignment.changed.v1"
-ROW_CHANGED: Final = "id.bekasi.feed.row-changed.v1"
+#: A row of the board as it now is, per channel of the feed.
+ROW_CHANGED: Final[Mapping[FeedChannel, str]] = {
+    FeedChannel.INCIDENTS: "id.bekasi.feed.incident-changed.v1",
+    FeedChannel.OFFICERS: "id.bekasi.feed.officer-changed.v1",
+    FeedChannel.SENSORS: "id.bekasi.feed.sensor-changed.v1",
+    FeedChannel.WIFI_NODES: "id.bekasi.feed.wifi-node-changed.v1",
+    FeedChannel.KPIS: "id.bekasi.feed.kpi-changed.v1",
+}
+#: A tombstone: the row has left the board.
 ROW_REMOVED: Final = "id.bekasi.feed.row-removed.v1"
 FEED_PULSED: Final = "id.bekasi.feed.pulsed.v1"
 

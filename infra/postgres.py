@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 import msgspec
@@ -11,8 +11,14 @@ import msgspec
 STATEMENT_TIMEOUT_S: Final = 10.0
 CONNECT_TIMEOUT_S: Final = 5.0
 
-Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
-Pool = asyncpg.Pool[asyncpg.Record]
+if TYPE_CHECKING:  # generic in the stubs only
+    Plain = asyncpg.Connection[asyncpg.Record]
+    Connection = Plain | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+else:
+    Plain = asyncpg.Connection
+    Connection = Plain | asyncpg.pool.PoolConnectionProxy
+    Pool = asyncpg.Pool
 
 #: Errors that the data causes: the same statement with the same values fails again (NUL 22021, surrogates, range …).
 PERMANENT: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, UnicodeEncodeError, OverflowError)
@@ -43,9 +49,9 @@ async def prepare(connection: Any) -> None:
         )
 
 
-async def connect(dsn: str, *, application: str, **server_settings: str) -> asyncpg.Connection[asyncpg.Record]:
+async def connect(dsn: str, *, application: str, **server_settings: str) -> Plain:
     """One connection of its own, for locks and listeners. Raises what `TRANSIENT` names when there is no server."""
-    connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
+    connection: Plain = await asyncpg.connect(
         dsn,
         timeout=CONNECT_TIMEOUT_S,
         command_timeout=STATEMENT_TIMEOUT_S,

@@ -98,3 +98,18 @@ class DataDir:
         os.ftruncate(lock, 0)
         os.write(lock, str(os.getpid()).encode())
         self._lock = lock
+
+
+def is_taken(path: Path) -> bool:
+    """Whether somebody runs on this data directory now."""
+    try:
+        lock = os.open(path / "up.lock", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False

@@ -1,0 +1,56 @@
+"""Lets every command that needs the database or Kafka find them by --data-dir, whether `patriot up` runs or not."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+#: Parameter names by which a command says what it needs.
+_NEEDS = ("postgres_dsn", "kafka_bootstrap")
+#: Where one parameter leaves its value for the next.
+_DATA_DIR, _FOUND = "infra.local.data_dir", "infra.local.found"
+
+
+def with_data_dir(command: click.Command) -> click.Command:
+    """`command` (and its subcommands) with `--data-dir` added where it takes an address, which is then found there."""
+    if isinstance(command, click.Group):
+        for child in command.commands.values():
+            with_data_dir(child)
+    needed = [parameter for parameter in command.params if parameter.name in _NEEDS]
+    if not needed or any(parameter.name == "data_dir" for parameter in command.params):
+        return command
+    command.params.insert(
+        0,
+        click.Option(
+            ["--data-dir"],
+            type=click.Path(path_type=Path, file_okay=False),
+            default=Path(".patriot"),
+            show_default=True,
+            envvar="PATRIOT_DATA_DIR",
+            is_eager=True,  # known before the addresses are asked for
+            expose_value=False,
+            callback=_remember,
+            help="Data directory of `patriot up`, to find Kafka and PostgreSQL by.",
+        ),
+    )
+    names = [parameter.name for parameter in needed]
+    for parameter in needed:
+        attribute = str(parameter.name)
+        parameter.default = lambda attribute=attribute: getattr(_find(kafka="kafka_bootstrap" in names), attribute)
+    return command
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
+    context.meta[_DATA_DIR] = value
+    return value
+
+
+def _find(*, kafka: bool) -> object:
+    context = click.get_current_context()
+    if _FOUND not in context.meta:
+        # loaded when needed, as subcommands are: it brings the whole stack, which a service has no use for
+        finding = import_module("infra.local.finding")
+        context.meta[_FOUND] = finding.find(context, context.meta[_DATA_DIR], kafka=kafka)
+    return context.meta[_FOUND]

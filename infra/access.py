@@ -1,5 +1,6 @@
 """Who is asking: session cookie, bearer token or device key, looked up in PostgreSQL through a short cache."""
 
+import asyncio
 import hmac
 import secrets
 import time
@@ -23,7 +24,14 @@ SESSION_PREFIX: Final = "ps_"
 DEVICE_PREFIX: Final = "pk_"
 #: A revoked session or key may go on for this long on a node that has just seen it.
 CACHE_S: Final = 60.0
+#: A device key that was good a moment ago stays good this much longer while PostgreSQL is away: its readings need
+#: Kafka alone. Sessions don't: what staff do needs PostgreSQL anyway.
+_GRACE_S: Final = 600.0
+#: Unknown tokens are asked for again after this; a key is often used the moment it is made.
+_UNKNOWN_S: Final = 5.0
 _CACHE_SIZE: Final = 10_000
+#: PostgreSQL has this long to say who somebody is, waiting for a free connection included; then it is 503.
+_LOOK_UP_S: Final = 3.0
 
 
 class DeviceScope(StrEnum):
@@ -31,6 +39,10 @@ class DeviceScope(StrEnum):
 
     REPORTS = "reports"
     TELEMETRY = "telemetry"
+
+
+#: A newer release may have written others.
+_DEVICE_SCOPES: Final = frozenset(DeviceScope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +150,18 @@ class Access:
 
     async def _look_up(self, token: str) -> Principal | None:
         key = token_hash(token)
+        now = time.monotonic()
         cached = self._cache.get(key)
-        if cached is not None and cached[0] > time.monotonic():
+        if cached is not None and now < cached[0]:
             return cached[1]
         try:
-            found = await self._from_database(token, key)
-        except TRANSIENT as error:
+            async with asyncio.timeout(_LOOK_UP_S):
+                found = await self._from_database(token, key)
+        except (*TRANSIENT, asyncpg.PostgresError) as error:
+            if cached is not None and cached[1] is not None and cached[1].device_scopes and now < cached[0] + _GRACE_S:
+                return cached[1]
             raise unavailable("Sign-ins cannot be checked right now. Nothing was changed; try again.") from error
-        self._cache[key] = (time.monotonic() + CACHE_S, found)
+        self._cache[key] = (time.monotonic() + (CACHE_S if found else _UNKNOWN_S), found)
         self._cache.move_to_end(key)
         while len(self._cache) > _CACHE_SIZE:
             self._cache.popitem(last=False)
@@ -158,7 +174,7 @@ class Access:
             )
             if row is None:
                 return None
-            scopes = frozenset(DeviceScope(scope) for scope in row["scopes"])
+            scopes = frozenset(DeviceScope(scope) for scope in row["scopes"] if scope in _DEVICE_SCOPES)
             return Principal(name=f"key:{row['id']}", display_name=row["name"], device_scopes=scopes)
         row = await self._pool.fetchrow(
             """

@@ -1,16 +1,17 @@
 """What every HTTP room shares: reading a strict JSON body, composing rooms to one app, health, metrics, OpenAPI."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import msgspec
 from fastapi import APIRouter, FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,6 +25,11 @@ T = TypeVar("T")
 MAX_JSON_BYTES: Final = 2 * 1024 * 1024
 #: A body must be here within this time; one byte a second is not a client, it is a siege.
 BODY_TIMEOUT_S: Final = 15.0
+
+#: Of a body that is refused this much is still read and thrown away, for so long at most, so that an honest client
+#: sees our answer instead of a connection that breaks while it sends.
+_DRAIN_BYTES: Final = 64 * 1024 * 1024
+_DRAIN_S: Final = 5.0
 
 #: Names what a service cannot do its work without right now; empty when it is able to work.
 Check = Callable[[], Awaitable[Mapping[str, str]]]
@@ -47,52 +53,134 @@ def answer(value: object, status: int = 200, headers: Mapping[str, str] | None =
     return Response(encode(value), status, headers=dict(headers or {}), media_type="application/json")
 
 
+class Body:
+    """The body of one request, as it arrives. What is refused can be drained, so that the client reads the answer."""
+
+    def __init__(self, request: Request) -> None:
+        self._receive = request.receive
+        self._ended = False
+
+    async def part(self) -> bytes:
+        """The next bytes; empty at the end (and only then). Raises 400 when the client goes away."""
+        while not self._ended:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self._ended = True
+                raise Problem(400, "disconnected", "The connection ended before the body did.")
+            self._ended = not message.get("more_body", False)
+            if part := message.get("body", b""):
+                return bytes(part)
+        return b""
+
+    async def refused(self, why: Problem) -> Problem:
+        """`why`, once the rest of the body has been read and thrown away (64 MiB and 5 s at most).
+
+        A server that answers and closes while the client still sends resets the connection, and the client never
+        learns why. When there is more than that to come, the connection is closed all the same.
+        """
+        size = 0
+        try:
+            async with asyncio.timeout(_DRAIN_S):
+                while size < _DRAIN_BYTES and (part := await self.part()):
+                    size += len(part)
+        except (TimeoutError, Problem):
+            pass
+        if not self._ended:
+            why.headers["Connection"] = "close"
+        return why
+
+
 async def read_body(request: Request, limit: int = MAX_JSON_BYTES, timeout: float = BODY_TIMEOUT_S) -> bytes:
     """The whole body. Raises 413 above `limit` bytes, 408 after `timeout` s, 415 for any Content-Encoding."""
+    body = Body(request)
     if request.headers.get("content-encoding"):
-        raise Problem(415, "content-encoding", "Send the body as it is, without Content-Encoding.")
+        raise await body.refused(no_encoding())
+    too_large = Problem(413, "too-large", f"The body is larger than {limit} bytes.")
     declared = request.headers.get("content-length", "")
-    too_large = Problem(413, "too-large", f"The body is larger than {limit} bytes.", headers={"Connection": "close"})
-    if declared.isdigit() and int(declared) > limit:
-        raise too_large
+    if declared.isdecimal() and int(declared) > limit:
+        raise await body.refused(too_large)
     parts: list[bytes] = []
     size = 0
     try:
         async with asyncio.timeout(timeout):
-            async for part in request.stream():
+            while part := await body.part():
                 size += len(part)
                 if size > limit:
-                    raise too_large
+                    break
                 parts.append(part)
     except TimeoutError as error:
-        raise Problem(408, "too-slow", "The body did not arrive in time.", headers={"Connection": "close"}) from error
-    except ClientDisconnect as error:
-        raise Problem(400, "disconnected", "The connection ended before the body did.") from error
-    return b"".join(parts)
+        raise too_slow() from error
+    if size > limit:
+        raise await body.refused(too_large)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def no_encoding() -> Problem:
+    """415 for any Content-Encoding: what a few bytes unpack to is not known before it is too late."""
+    return Problem(415, "content-encoding", "Send the body as it is, without Content-Encoding.")
+
+
+def too_slow() -> Problem:
+    """408: the body did not arrive in time."""
+    return Problem(408, "too-slow", "The body did not arrive in time.", headers={"Connection": "close"})
+
+
+@lru_cache(maxsize=256)
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
 
 
 def decode_json(body: bytes, kind: type[T]) -> T:
     """Strict JSON as `kind`. Raises 400 for what is not UTF-8 JSON and 422 for what does not fit."""
     try:
-        return msgspec.json.decode(body, type=kind)
+        decoded: T = _decoder(kind).decode(body)
     except msgspec.ValidationError as error:
         found = problem.field_error(error)
         raise Problem(422, "invalid", f"{found.field}: {found.message}", errors=[found]) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(400, "not-json", "The body is not valid JSON in UTF-8.") from error
+        raise not_json() from error
+    refuse_repeated_names(body)
+    return decoded
 
 
-def require_json(request: Request) -> None:
-    """415 unless the body says it is JSON (in UTF-8)."""
+def not_json() -> Problem:
+    """400: not JSON at all."""
+    return Problem(400, "not-json", "The body is not valid JSON in UTF-8.")
+
+
+def refuse_repeated_names(body: bytes) -> None:
+    """400 when an object in valid JSON names a field twice: readers would disagree about which one counts."""
+    try:
+        json.loads(body, object_pairs_hook=_unique_names)
+    except _RepeatedName as error:
+        raise Problem(400, "repeated-name", "An object in the body names the same field twice.") from error
+
+
+class _RepeatedName(ValueError):
+    pass
+
+
+def _unique_names(pairs: list[tuple[str, object]]) -> None:
+    if len(dict(pairs)) != len(pairs):
+        raise _RepeatedName
+
+
+def is_json(request: Request) -> bool:
+    """Whether the body says that it is JSON (in UTF-8)."""
     media, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.strip().lower().replace('"', "")
-    if media.strip().lower() != "application/json" or charset not in ("", "charset=utf-8"):
-        raise Problem(415, "not-json", "Send Content-Type: application/json, in UTF-8.")
+    return media.strip().lower() == "application/json" and charset in ("", "charset=utf-8", "charset=utf8")
+
+
+def not_json_type() -> Problem:
+    """415: another media type."""
+    return Problem(415, "not-json", "Send Content-Type: application/json, in UTF-8.")
 
 
 async def read_json(request: Request, kind: type[T], *, limit: int = MAX_JSON_BYTES) -> T:
     """The body as `kind`: 400, 408, 413, 415 or 422 as problem+json when it is not."""
-    require_json(request)
+    if not is_json(request):
+        raise await Body(request).refused(not_json_type())
     return decode_json(await read_body(request, limit), kind)
 
 

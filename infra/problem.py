@@ -99,7 +99,8 @@ def too_many(detail: str, *, retry_after_s: int) -> Problem:
 
 
 _PATH: Final = re.compile(r"^(?P<message>.*?) - at `(?P<path>\$[^`]*)`$", re.DOTALL)
-_REGEX: Final = re.compile(r"matching regex .*", re.DOTALL)
+_REGEX: Final = re.compile(r"matching regex '(?P<regex>.*)'", re.DOTALL)
+_NO_NUL: Final = r"^[^\\u0000]*"
 _UNKNOWN_FIELD: Final = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 _PLAIN_NAME: Final = re.compile(r"^[A-Za-z0-9_]{1,60}$")
 
@@ -115,9 +116,13 @@ def field_error(error: Exception) -> FieldError:
         return FieldError(field=f"{field}.{name}".strip("."), message="unknown field")
     if missing := re.match(r"Object missing required field `(\w+)`", message):
         return FieldError(field=f"{field}.{missing[1]}".strip("."), message="required")
-    if message.startswith("Invalid enum value"):
-        message = "not one of the allowed words"
-    message = _REGEX.sub("with visible text and without control characters", message) if "regex" in message else message
+    if message.startswith("Invalid "):
+        # "Invalid enum value 'x'", "Invalid value 'x'" (of a tag) name what was sent
+        message = "not a time with an offset (RFC 3339)" if "datetime" in message else "not one of the allowed words"
+    elif regex := _REGEX.search(message):
+        # ours for texts forbid only NUL, and ask for something that can be seen; every other one is a form
+        text_only = regex["regex"].startswith(_NO_NUL)
+        message = "expected visible text without NUL" if text_only else "not in the form that is expected here"
     message = message.replace("`", "")
     return FieldError(field=field or "body", message=message[:1].lower() + message[1:])
 

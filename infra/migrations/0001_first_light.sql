@@ -61,9 +61,10 @@ CREATE TABLE consumer_offset (
     next_offset bigint NOT NULL,
     as_of       timestamptz,
     PRIMARY KEY (consumer, topic, partition)
-);
+) WITH (fillfactor = 30);
 COMMENT ON TABLE consumer_offset IS
-    'dispatcher/offset_store.py. The epoch names the owner; as_of: everything acknowledged until then has been read';
+    'dispatcher/offset_store.py. The epoch names the owner; as_of: everything acknowledged until then is contained. '
+    'topic_id is empty where nobody has read the partition yet';
 
 CREATE TABLE seen_event (
     day date NOT NULL,
@@ -76,6 +77,7 @@ COMMENT ON TABLE seen_event IS 'dispatcher/seen_store.py. Event ids by the day o
 CREATE TABLE dead_letter (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     topic         text NOT NULL,
+    topic_id      text NOT NULL,
     partition     int NOT NULL,
     "offset"      bigint NOT NULL,
     key           bytea,
@@ -86,7 +88,7 @@ CREATE TABLE dead_letter (
     at            timestamptz NOT NULL DEFAULT now(),
     state         text NOT NULL DEFAULT 'new' CHECK (state IN ('new', 'replayed', 'dropped')),
     replays       int NOT NULL DEFAULT 0,
-    UNIQUE (topic, partition, "offset")
+    UNIQUE (topic, topic_id, partition, "offset")
 );
 CREATE INDEX dead_letter_state ON dead_letter (state, id);
 COMMENT ON TABLE dead_letter IS 'dispatcher/dead_letter_store.py. headers: [[name, base64 or null], …]';
@@ -109,7 +111,7 @@ CREATE TABLE outbox (
     traceparent   text NOT NULL,
     shard         int NOT NULL DEFAULT 0,
     created_at    timestamptz NOT NULL DEFAULT clock_timestamp()
-);
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 CREATE INDEX outbox_shard ON outbox (shard, seq);
 COMMENT ON TABLE outbox IS
     'dispatcher/outbox_store.py. Debezium''s column names: aggregatetype is the topic, aggregateid the Kafka key';
@@ -181,6 +183,7 @@ CREATE TABLE report (
     received_at    timestamptz NOT NULL
 );
 CREATE INDEX report_incident ON report (incident_id, received_at);
+CREATE INDEX report_received ON report USING brin (received_at);
 COMMENT ON TABLE report IS 'dispatcher/report_store.py. Without who reported: that is in contact';
 
 CREATE TABLE contact (
@@ -299,6 +302,14 @@ CREATE TABLE pulse (
 );
 INSERT INTO pulse VALUES (true, '-infinity');
 COMMENT ON TABLE pulse IS 'dispatcher/pulse.py. When the last pulse was sent, so that of many workers one sends it';
+
+CREATE TABLE kpi (
+    name  text PRIMARY KEY,
+    value double precision,
+    unit  text NOT NULL,
+    at    timestamptz NOT NULL
+);
+COMMENT ON TABLE kpi IS 'dispatcher/kpis.py. Each key figure as it was last sent to the board';
 
 -- Telemetry ------------------------------------------------------------------------------------------------------
 

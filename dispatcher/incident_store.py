@@ -1,8 +1,6 @@
 """Incidents in PostgreSQL: read, locked, and saved together with their history, reasons and what goes out to Kafka."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 import asyncpg
@@ -10,6 +8,9 @@ import msgspec
 
 from dispatcher import outbox_store
 from dispatcher.cells import cell_of
+from dispatcher.change import Change as Change
+from dispatcher.change import Decision as Decision
+from dispatcher.change import Evidence as Evidence
 from dispatcher.incident import Event, Incident
 from dispatcher.outbox_store import Outgoing
 from infra.postgres import Connection
@@ -30,45 +31,6 @@ _COLUMNS: Final = (
 
 class StaleVersion(Exception):
     """Somebody else has changed the incident since it was read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Why one judgement came out as it did: kept with the incident and shown (promise 8)."""
-
-    #: `classify`, `locate`, `correlate`, `prioritise`, `route`, `assign`, `clock`, `detect`.
-    judgement: str
-    outcome: str
-    because: tuple[str, ...]
-    score: float | None = None
-    report_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Something that speaks for an incident (or, with a negative weight, against it)."""
-
-    #: A report channel, `sensor` or `wifi`.
-    source: str
-    source_id: str
-    weight: float
-    at: datetime
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One incident before and after, with everything that is written beside it. `before` None: it is new.
-
-    Several events may lie between: a batch may join three reports to one incident, each an entry of its history.
-    """
-
-    before: Incident | None
-    after: Incident
-    events: tuple[Event, ...]
-    decisions: tuple[Decision, ...] = ()
-    evidence: tuple[Evidence, ...] = ()
-    traceparent: str | None = None
 
 
 def from_row(row: asyncpg.Record) -> Incident:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from infra.local.data_dir import is_taken
-from infra.local.process import write_whole
+from infra.local.record import write_whole
 
 _FILE = "up.json"
 

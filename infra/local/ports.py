@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from infra.local.process import write_whole
+from infra.local.record import write_whole
 
 #: Below the range from which systems take ports of outgoing connections: a client that keeps knocking at a stopped
 #: server's port in that range can connect to itself and hold the port.

@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from importlib.metadata import distribution
@@ -16,7 +15,7 @@ from pathlib import Path
 import asyncpg
 import psutil
 
-from infra.local import account, process
+from infra.local import account, process, record
 from infra.local.data_dir import DataDir
 from infra.local.ports import KeptPorts
 from infra.local.trouble import Trouble
@@ -87,13 +86,11 @@ class PostgresServer:
             for opened in account.let_through(place, runs_as):
                 self._say(f"PostgreSQL does not run as root: others may now pass through {opened} (not list it).")
         new = not cluster.exists()
-        if new and (self._data.path / "secrets" / "postgres-password").exists():
-            (self._data.path / "secrets" / "postgres-password").unlink()
-        if not new and not (self._data.path / "secrets" / "postgres-password").exists():
-            raise Trouble(f"The password of the database in {cluster} is lost ({self._data.path}/secrets).")
+        if not new and not self._data.has_secret("postgres-password"):
+            raise Trouble(f"The password of the database in {cluster} is gone from {self._data.path / 'secrets'}.")
         self._password = self._data.secret("postgres-password", secrets.token_urlsafe(24))
         if new:
-            await asyncio.to_thread(self._initdb, cluster, runs_as)
+            await self._initdb(cluster, runs_as)
         await asyncio.to_thread(_end_rests, cluster)
         if not self._port:
             self._port = self._ports.take("postgres")
@@ -137,21 +134,19 @@ class PostgresServer:
     def _dsn(self, database: str) -> str:
         return f"postgresql://{_USER}:{self._password}@127.0.0.1:{self._port}/{database}"
 
-    def _initdb(self, cluster: Path, runs_as: account.Account | None) -> None:
+    async def _initdb(self, cluster: Path, runs_as: account.Account | None) -> None:
         self._say("Making the database …")
         # beside, then renamed: one that was interrupted is made anew
         half = self._home / "cluster.new"
         password_file = self._home / "password.new"
         shutil.rmtree(half, ignore_errors=True)
-        process.write_whole(password_file, self._password.encode())
+        record.write_whole(password_file, self._password.encode())
         half.mkdir(mode=0o700)
-        options: account.PopenOptions = {}
         if runs_as is not None:
-            options = runs_as.popen_options()
             for path in (half, password_file):
                 os.chown(path, runs_as.uid, runs_as.gid)
         try:
-            done = subprocess.run(
+            done = await process.run(
                 [
                     str(_BIN / "initdb"),
                     f"--pgdata={half}",
@@ -165,21 +160,17 @@ class PostgresServer:
                     "--builtin-locale=C.UTF-8",
                     "--no-instructions",
                 ],
-                check=False,
-                capture_output=True,
-                text=True,
                 env=_environment(),
                 cwd=half,
+                account=runs_as,
                 timeout=180,
-                **options,
             )
         finally:
             password_file.unlink(missing_ok=True)
-        if done.returncode != 0:
-            reason = (done.stderr.strip() or "no reason given").splitlines()[-1]
-            if "No space left" in done.stderr:
-                raise Trouble(f"The disk is full (making the database in {half}). Free some space, then try again.")
-            raise Trouble(f"The database could not be made in {half} ({reason[:200]}).")
+        if "No space left" in done.output:
+            raise Trouble(f"The disk is full (making the database in {half}). Free some space, then try again.")
+        if done.code != 0:
+            raise Trouble(f"The database could not be made in {half} ({done.last_line}).")
         half.rename(cluster)
 
     async def _ready(self, child: process.Child) -> None:

@@ -8,47 +8,23 @@ import os
 import signal
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import msgspec
-import psutil
 
 from infra.local.account import Account
+from infra.local.record import Record, identity, write_whole
 
 _PR_SET_PDEATHSIG = 1
 _LINUX: bool = sys.platform == "linux"
 _libc = ctypes.CDLL(None) if _LINUX else None
 
 #: Seconds between two looks at a process; there are six of them at most.
-_LOOK_EVERY = 0.1
-
-
-class Record(msgspec.Struct, frozen=True):
-    """What is needed to find a process again, and to be sure that it is still the same one."""
-
-    pid: int
-    identity: str
-    stop_signal: int
-
-
-def identity(pid: int) -> str | None:
-    """A text that no other process ever shares, or None when nothing (or only a zombie) has this pid.
-
-    On Linux it is made of the boot and the start tick, which no change of the clock touches.
-    """
-    try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return None
-        if _LINUX:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}:{fields[19]}"
-        return f"{process.create_time():.2f}"
-    except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
-        return None
+_LOOK_EVERY = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +61,7 @@ class Child:
 
     async def wait(self) -> int:
         """Wait for its end and answer how it ended."""
-        while True:
-            if (code := self.returncode) is not None:
-                return code
-            await asyncio.sleep(_LOOK_EVERY)
+        return await _ended(self._popen)
 
     def send(self, signum: signal.Signals) -> None:
         """Send a signal to the process alone, if it is still there."""
@@ -121,78 +94,82 @@ def start(command: Command) -> Child:
     On Linux the kernel sends its stop signal when our thread dies; elsewhere the record lets the next start find it.
     Raises OSError when it cannot be started.
     """
-    parent = os.getpid()
-
-    def die_with_parent() -> None:
-        if _libc is not None:
-            _libc.prctl(_PR_SET_PDEATHSIG, int(command.stop_signal))
-            if os.getppid() != parent:  # it died before we could ask to be told
-                os._exit(1)
-
     command.log.parent.mkdir(parents=True, exist_ok=True)
     with command.log.open("ab") as log:
-        popen = subprocess.Popen(
-            list(command.argv),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=dict(command.env),
-            cwd=command.cwd,
-            start_new_session=True,
-            # after the change of user, which would clear the request
-            preexec_fn=die_with_parent,
-            **({} if command.account is None else command.account.popen_options()),
-        )
+        popen = _spawn(command.argv, log, command.env, command.cwd, command.account, command.stop_signal)
     record = Record(popen.pid, identity(popen.pid) or "", int(command.stop_signal))
     command.record.parent.mkdir(parents=True, exist_ok=True)
     write_whole(command.record, msgspec.json.encode(record))
     return Child(command, popen)
 
 
-def stop_leftovers(records: Path, grace: float) -> list[str]:
-    """End what a killed predecessor left running, by its records alone, and answer the names of what was found.
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a short command ended, and all it wrote."""
 
-    Blocks for `grace` seconds at most for all together, then kills.
-    """
-    found: dict[Path, Record] = {}
-    for path in sorted(records.glob("*.json")):
+    code: int
+    output: str
+
+    @property
+    def last_line(self) -> str:
+        """The line in which most programs say why they failed."""
+        return (self.output.strip().splitlines() or ["no reason given"])[-1][:200]
+
+
+async def run(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    timeout: float,
+    cwd: Path | None = None,
+    account: Account | None = None,
+) -> Finished:
+    """Run a command to its end. It is killed after `timeout` seconds (TimeoutError) and when we are cancelled."""
+    with tempfile.TemporaryFile() as output:
+        popen = _spawn(argv, output, env, cwd, account, signal.SIGKILL)
         try:
-            record = msgspec.json.decode(path.read_bytes(), type=Record)
-        except msgspec.DecodeError:
-            record = Record(0, "", 0)
-        if record.identity and identity(record.pid) == record.identity:
-            found[path] = record
-        else:
-            path.unlink(missing_ok=True)
-    for record in found.values():
-        _signal(record, record.stop_signal)
-    deadline = time.monotonic() + grace
-    while any(_alive(record) for record in found.values()) and time.monotonic() < deadline:
-        time.sleep(_LOOK_EVERY)
-    for path, record in found.items():
-        _signal(record, signal.SIGKILL)
-        path.unlink(missing_ok=True)
-    return [path.stem for path in found]
+            async with asyncio.timeout(timeout):
+                await _ended(popen)
+        finally:
+            if popen.poll() is None:
+                os.killpg(popen.pid, signal.SIGKILL)
+                popen.wait()
+        output.seek(0)
+        return Finished(popen.returncode, output.read().decode(errors="replace"))
 
 
-def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write a file so that a reader sees all of it or none, also after a crash in between."""
-    half = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    half.replace(path)
+async def _ended(popen: subprocess.Popen[bytes]) -> int:
+    while True:
+        if (code := popen.poll()) is not None:
+            return code
+        await asyncio.sleep(_LOOK_EVERY)
 
 
-def _alive(record: Record) -> bool:
-    return identity(record.pid) == record.identity
+def _spawn(
+    argv: Sequence[str],
+    output: IO[bytes],
+    env: Mapping[str, str],
+    cwd: Path | None,
+    account: Account | None,
+    signal_at_our_death: signal.Signals,
+) -> subprocess.Popen[bytes]:
+    parent = os.getpid()
 
+    def die_with_parent() -> None:
+        if _libc is not None:
+            _libc.prctl(_PR_SET_PDEATHSIG, int(signal_at_our_death))
+            if os.getppid() != parent:  # it died before we could ask to be told
+                os._exit(1)
 
-def _signal(record: Record, signum: int) -> None:
-    if _alive(record):
-        try:
-            os.kill(record.pid, signum)
-        except ProcessLookupError:
-            pass
+    return subprocess.Popen(
+        list(argv),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env=dict(env),
+        cwd=cwd,
+        start_new_session=True,
+        # after the change of user, which would clear the request
+        preexec_fn=die_with_parent,
+        **({} if account is None else account.popen_options()),
+    )

@@ -19,7 +19,9 @@ from infra.local.data_dir import DataDir
 from infra.local.kafka_server import KafkaServer
 from infra.local.ports import KeptPorts
 from infra.local.postgres_server import PostgresServer
-from infra.local.process import Child, stop_leftovers
+from infra.local.process import Child
+from infra.local.record import stop_leftovers
+from infra.local.trouble import first
 
 #: Seconds that what a killed predecessor left running may take to end in good order.
 _LEFTOVER_GRACE = 10.0
@@ -63,12 +65,21 @@ class Stack:
             *([self.postgres] if postgres else []),
         ]
 
-    async def __aenter__(self) -> Stack:
+    async def take(self) -> None:
+        """Take the data directory and end what a killed run left there; a first part of entering, for who needs it."""
         self.data.__enter__()
+        for name in await asyncio.to_thread(stop_leftovers, self.data.records, _LEFTOVER_GRACE):
+            self._say(f"Stopped {name}, left over from a run that was killed.")
+
+    async def __aenter__(self) -> Stack:
         try:
-            for name in await asyncio.to_thread(stop_leftovers, self.data.records, _LEFTOVER_GRACE):
-                self._say(f"Stopped {name}, left over from a run that was killed.")
-            await asyncio.gather(*(server.start() for server in self.servers))
+            await self.take()
+            async with asyncio.TaskGroup() as group:
+                for server in self.servers:
+                    group.create_task(server.start())
+        except BaseExceptionGroup as group_of:
+            await self._stop()
+            raise first(group_of) from None
         except BaseException:
             await self._stop()
             raise

@@ -22,3 +22,15 @@ def of_os_error(error: OSError, doing: str) -> Trouble:
             return Trouble(f"The disk is read-only ({doing}). Choose another place with --data-dir.")
         case _:
             return Trouble(f"{error.strerror or error} ({doing}).")
+
+
+def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one error to tell of several that came together: a Trouble if there is one."""
+    alone = [error for one in group.exceptions for error in (_all(one))]
+    return next((error for error in alone if isinstance(error, Trouble)), alone[0])
+
+
+def _all(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [inner for one in error.exceptions for inner in _all(one)]
+    return [error]

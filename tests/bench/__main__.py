@@ -96,7 +96,7 @@ def main() -> None:
     text = (
         "# Benchmarks\n\nWritten by `make bench`; figures of one machine, to compare with themselves.\n\n"
         f"{when:%Y-%m-%d}, {measure.machine()}. Load generator, Kafka, PostgreSQL and all services share the cores.\n"
-        f"Medians of {ROUNDS} rounds in which the kinds take turns; the table's rows as JSON go to `bench-rows.jsonl`.\n\n"
+        f"Medians of {ROUNDS} rounds in which the kinds take turns; its rows as JSON go to `bench-rows.jsonl`.\n\n"
         + _table(rows)
         + "\n"
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -52,7 +52,7 @@ class Connection:
 async def closed_loop(
     base_url: str, token: str, path: bytes, bodies: Iterator[bytes], connections: int, seconds: float
 ) -> tuple[Answers, float]:
-    """`connections` clients, each sending as soon as it is answered, for `seconds`; returns answers and real seconds."""
+    """`connections` clients, each sending as soon as it is answered; answers and real seconds."""
     answers = Answers()
     opened = [await Connection(base_url, token).open() for _ in range(connections)]
     start = time.perf_counter()
@@ -70,7 +70,7 @@ async def closed_loop(
     return answers, elapsed
 
 
-async def open_loop(per_second: float, seconds: float, act: Callable[[int], Awaitable[None]]) -> None:
+async def open_loop(per_second: float, seconds: float, act: Callable[[int], Coroutine[None, None, None]]) -> None:
     """Call `act(n)` at its planned time whatever the earlier ones do, so that waiting is not hidden."""
     start = time.perf_counter()
     async with asyncio.TaskGroup() as group:

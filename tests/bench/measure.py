@@ -89,7 +89,7 @@ async def judgements(city: City, how_many: int, first: int) -> float:
     database = await asyncpg.connect(city.postgres_dsn)
     dispatcher = psutil.Process(int(str(city.services["dispatcher"]["pid"])))
     count = "SELECT count(*) FROM report"
-    before = await database.fetchval(count)
+    before: int = await database.fetchval(count)
     dispatcher.suspend()
     try:
         connections = [await Connection(city.base_url, city.device_api_key).open() for _ in range(32)]
@@ -103,7 +103,7 @@ async def judgements(city: City, how_many: int, first: int) -> float:
     finally:
         dispatcher.resume()
     start: float | None = None
-    seen = before
+    seen: int = before
     while seen < before + how_many:
         await asyncio.sleep(0.02)
         seen = await database.fetchval(count)
@@ -111,7 +111,7 @@ async def judgements(city: City, how_many: int, first: int) -> float:
             start, at_start = time.perf_counter(), seen
     assert start is not None
     await database.close()
-    return (seen - at_start) / max(time.perf_counter() - start, 1e-9)
+    return float((seen - at_start) / max(time.perf_counter() - start, 1e-9))
 
 
 async def report_to_wall(city: City, staff: Staff, per_second: float, seconds: float, first: int) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -112,4 +113,5 @@ def command(
         admin_password=admin_password or None,
         ready_file=ready_file,
     )
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # our lines say it better
     asyncio.run(_until_signal(City(options).run()))

@@ -1,0 +1,175 @@
+"""One look at one thing that Patriot needs, and the sentence that says how it is."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+import asyncpg
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
+
+from infra.kafka import stop_admin_quietly
+from infra.local.ports import is_free
+from infra.migrate import applied, newest
+from infra.postgres import TRANSIENT, connect
+from infra.topics_admin import topic_config
+from schemas import topics
+from schemas.boundaries import Boundaries, BoundaryFileError
+
+#: Bytes free on the disk: below the first `up` refuses to start, below the second it is time to look.
+_FREE_LEAST, _FREE_GOOD = 500 * 1024**2, 5 * 1024**3
+#: A clock further from the database's than this moves due times and freshness that people see.
+_CLOCK_TOLERANCE = timedelta(seconds=2)
+#: No clock of a machine that runs this release can be before it.
+_RELEASED = datetime(2026, 1, 1, tzinfo=UTC)
+_OLDEST_POSTGRES = 16
+
+
+class State(StrEnum):
+    """How a check came out; only FAIL makes the doctor end with 1."""
+
+    OK = "ok"
+    SKIP = "-"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor's."""
+
+    name: str
+    state: State
+    text: str
+
+
+def port(name: str, host: str, number: int, *, ours: bool) -> Check:
+    """Whether `number` is ours already or could be."""
+    if ours:
+        return Check(name, State.OK, f"{number} is ours")
+    if is_free(host, number):
+        return Check(name, State.OK, f"{number} is free on {host}")
+    return Check(name, State.FAIL, f"{number} on {host} is taken by another program; `up` would choose a free one")
+
+
+def disk(data_dir: Path) -> Check:
+    """Room where the data is, or would be."""
+    place = data_dir.absolute()
+    while not place.exists():
+        place = place.parent
+    try:
+        free = shutil.disk_usage(place).free
+    except OSError as error:
+        return Check("disk", State.FAIL, f"{place} cannot be looked at ({error.strerror})")
+    text = f"{free / 1024**3:.1f} GB are free at {place}"
+    if free < _FREE_LEAST:
+        return Check("disk", State.FAIL, f"{text}; `up` needs {_FREE_LEAST / 1024**3:.1f} GB")
+    return Check("disk", State.OK, text if free >= _FREE_GOOD else f"{text}, which is little")
+
+
+def clock(now: datetime, of_database: datetime | None) -> Check:
+    """Whether our clock can be believed: against the database's where there is one."""
+    if now < _RELEASED:
+        return Check("clock", State.FAIL, f"it says {now:%Y-%m-%d}, which is before this release was made; set it")
+    if of_database is None:
+        return Check("clock", State.OK, f"{now:%Y-%m-%d %H:%M:%S} UTC (no database to compare with)")
+    apart = abs(now - of_database)
+    if apart > _CLOCK_TOLERANCE:
+        return Check(
+            "clock", State.FAIL, f"{apart.total_seconds():.1f} s from PostgreSQL's; let both use one NTP server"
+        )
+    return Check("clock", State.OK, f"{apart.total_seconds() * 1000:.0f} ms from PostgreSQL's")
+
+
+async def postgres(dsn: str, now: datetime) -> list[Check]:
+    """The server, its schema, and its clock against `now`."""
+    try:
+        connection = await connect(dsn, application="patriot-doctor")
+    except (*TRANSIENT, asyncpg.PostgresError) as error:
+        failed = Check("PostgreSQL", State.FAIL, f"does not let us in ({type(error).__name__}: {error})")
+        return [failed, Check("schema", State.SKIP, "no database to ask"), clock(now, None)]
+    try:
+        of_database = await connection.fetchval("SELECT clock_timestamp()")
+        number = int(await connection.fetchval("SHOW server_version_num"))
+        found = await applied(connection)
+    finally:
+        await connection.close(timeout=5)
+    major = number // 10_000
+    server = (
+        Check("PostgreSQL", State.OK, f"version {major}.{number % 10_000}")
+        if major >= _OLDEST_POSTGRES
+        else Check("PostgreSQL", State.FAIL, f"version {major} is too old; {_OLDEST_POSTGRES} or newer is needed")
+    )
+    return [server, _schema(max(found, default=0)), clock(now, of_database)]
+
+
+def _schema(version: int) -> Check:
+    if version < newest():
+        return Check("schema", State.FAIL, f"version {version}, this release needs {newest()}; run `patriot migrate`")
+    if version > newest():
+        return Check(
+            "schema", State.OK, f"version {version}, newer than this release's {newest()}: also update it here"
+        )
+    return Check("schema", State.OK, f"version {version} is current")
+
+
+async def kafka(bootstrap: str, *, embedded: bool) -> list[Check]:
+    """The brokers, and each topic's partitions and settings against what the project makes them with."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="patriot-doctor", request_timeout_ms=5_000)
+    try:
+        await admin.start()
+        cluster = await admin.describe_cluster()
+        described = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+        resources = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics.ALL]
+        answers = await admin.describe_configs([one for one in resources if one.name in described])
+    except (KafkaError, OSError, TimeoutError) as error:
+        failed = Check("Kafka", State.FAIL, f"nobody answers at {bootstrap} ({type(error).__name__})")
+        return [failed, Check("topics", State.SKIP, "no Kafka to ask")]
+    finally:
+        await stop_admin_quietly(admin)
+    configs = {
+        name: {entry[0]: entry[1] for entry in entries}
+        for answer in answers
+        for _, _, _, name, entries in answer.resources
+    }
+    brokers = len(cluster["brokers"])
+    return [
+        Check("Kafka", State.OK, f"{brokers} broker{'s' if brokers > 1 else ''} at {bootstrap}"),
+        _topics(described, configs, embedded=embedded),
+    ]
+
+
+def _topics(partitions: dict[str, int], configs: dict[str, dict[str, str]], *, embedded: bool) -> Check:
+    wrong: list[str] = []
+    for topic in topics.ALL:
+        if topic.name not in partitions:
+            wrong.append(f"{topic.name} is missing")
+            continue
+        if partitions[topic.name] < topic.partitions:
+            wrong.append(f"{topic.name} has {partitions[topic.name]} partitions instead of {topic.partitions}")
+        wrong += [
+            f"{topic.name} has {name}={configs.get(topic.name, {}).get(name)} instead of {value}"
+            for name, value in topic_config(topic, embedded=embedded).items()
+            if configs.get(topic.name, {}).get(name) != value
+        ]
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        return Check("topics", State.FAIL, "; ".join(wrong[:3]) + more)
+    return Check("topics", State.OK, f"{len(topics.ALL)} topics as they should be")
+
+
+def boundaries(path: Path | None) -> Check:
+    """Whether the boundary file can be used."""
+    if path is None:
+        return Check("boundaries", State.OK, "no file given; the gazetteer places reports")
+    try:
+        Boundaries.from_geojson(path.read_bytes())
+    except OSError as error:
+        return Check("boundaries", State.FAIL, f"{path} cannot be read ({error.strerror})")
+    except BoundaryFileError as error:
+        return Check("boundaries", State.FAIL, str(error))
+    return Check("boundaries", State.OK, f"{path} can be used")

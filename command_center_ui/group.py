@@ -1,0 +1,169 @@
+"""Clients with one view of one channel: what changed for them is worked out, encoded and deflated once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, auto
+from typing import Final, NamedTuple
+
+from command_center_ui import frame
+from command_center_ui.board import Board
+from command_center_ui.frame import PUSH_BYTES, Frame
+from command_center_ui.instant import Instant
+from command_center_ui.outbox import Outbox
+from command_center_ui.ring import Ring
+from command_center_ui.view import View
+from schemas.vocabulary import FeedChannel
+
+#: Contract: a push at least every 5 s; a second of it is left to the network and to a busy node.
+HEARTBEAT_S: Final = 4.0
+#: Contract: at most one row per key in this time on the fast channels. They are sent together, so that a push still
+#: covers everything up to its offset.
+FAST_EVERY_S: Final = 5.0
+FAST: Final = frozenset({FeedChannel.OFFICERS, FeedChannel.SENSORS})
+
+
+class Joined(NamedTuple):
+    """What happened in a stretch of the ring, for one view: the last word on each key, by rising offset."""
+
+    pubs: list[bytes]
+    #: The stretch really covered; below what was asked for when it grew too large.
+    offset: int
+    complete: bool
+
+
+def join(ring: Ring, since: int, until: int, view: View) -> Joined:
+    """The changes in (since, until] as publications, some `PUSH_BYTES` at most.
+
+    A row that anyone with this view could see at some time in the stretch, and no longer at its end, is `removed`:
+    clients stand at different places in the stretch (one got a part of the state in the middle of it), so all of
+    them are told. A row that was never in the view is not mentioned.
+    """
+    latest: dict[str, bytes] = {}
+    size = 0
+    covered = since
+    for change in ring.between(since, until):
+        if size >= PUSH_BYTES:
+            return Joined(list(latest.values()), covered, complete=False)
+        earlier = latest.pop(change.key, b"")
+        row = change.row
+        if row is not None and view.sees(row.tags):
+            latest[change.key] = row.publication(view.shape)
+        elif earlier or any(view.sees(tags) for tags in change.before):
+            latest[change.key] = change.removal
+        size += len(latest.get(change.key, b"")) - len(earlier)
+        covered = change.offset
+    return Joined(list(latest.values()), until, complete=True)
+
+
+class Phase(Enum):
+    """Where a subscription stands."""
+
+    #: Not answered yet: the node is behind the client, or the client's buffer is full.
+    WAITING = auto()
+    #: Parts of the state are on their way.
+    STREAMING = auto()
+    LIVE = auto()
+
+
+@dataclass(slots=True, eq=False)
+class Subscription:
+    """One client on one channel."""
+
+    reply_to: int
+    group: "Group"
+    outbox: Outbox
+    #: Epoch and offset it wants to resume from.
+    resume: tuple[str, int] | None
+    #: Until when a client ahead of this node is kept waiting (steady clock).
+    patience: float
+    phase: Phase = Phase.WAITING
+    #: Up to where the client knows everything.
+    offset: int = -1
+    #: What is left of the state: keys, and the first that was not sent.
+    keys: Sequence[str] | None = None
+    next_key: int = 0
+
+
+class Chunk(NamedTuple):
+    """A frame that covers (since, offset]."""
+
+    since: int
+    offset: int
+    frame: Frame
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """`sent`: up to where live members were told everything. `scanned` ≥ `sent`: nothing to see in between."""
+
+    view: View
+    board: Board
+    sent: int
+    scanned: int
+    pushed_at: float
+    rows_at: float = float("-inf")
+    as_of: datetime | None = None
+    members: dict[Subscription, None] = field(default_factory=dict)
+    _catch_ups: dict[int, Chunk] = field(default_factory=dict)
+
+    @property
+    def epoch(self) -> str:
+        return self.view.epoch(self.board.epoch)
+
+    def push(self, now: Instant) -> None:
+        """Tell the members what is new to them, or, when it is time, that nothing is."""
+        self._catch_ups.clear()
+        for chunk in self._due(now):
+            for subscription in self.members:
+                self._hand(subscription, chunk, now)
+
+    def catch_up(self, since: int, now: Instant) -> Chunk:
+        """The next frame for a member that stopped at `since`, below `sent`; members that stopped together share it."""
+        chunk = self._catch_ups.get(since)
+        if chunk is None:
+            joined = join(self.board[self.view.channel].ring, since, self.sent, self.view)
+            chunk = self._catch_ups[since] = self._chunk(since, joined.offset, joined.pubs, now)
+        return chunk
+
+    def _due(self, now: Instant) -> list[Chunk]:
+        ring = self.board[self.view.channel].ring
+        as_of = self.board.as_of(self.view.channel)
+        new = ring.newest > self.scanned
+        rows_may_go = self.view.channel not in FAST or now.steady - self.rows_at >= FAST_EVERY_S
+        time_for_a_word = now.steady - self.pushed_at >= HEARTBEAT_S or as_of != self.as_of
+        chunks: list[Chunk] = []
+        if new and rows_may_go:
+            complete = False
+            while not complete:
+                pubs, self.scanned, complete = join(ring, self.scanned, self.board.offset, self.view)
+                if pubs:
+                    chunks.append(self._chunk(self.sent, self.scanned, pubs, now))
+                    self.sent = self.scanned
+                    self.rows_at = now.steady
+        elif not new:
+            self.scanned = self.board.offset
+        if not chunks and time_for_a_word:
+            chunks.append(self._chunk(self.sent, self.scanned, [], now))
+            self.sent = self.scanned
+        if chunks:
+            self.pushed_at, self.as_of = now.steady, as_of
+        return chunks
+
+    def _hand(self, subscription: Subscription, chunk: Chunk, now: Instant) -> None:
+        outbox = subscription.outbox
+        if subscription.phase is not Phase.LIVE or subscription.offset < chunk.since or not outbox.has_room():
+            outbox.owes = True
+            return
+        if subscription.offset > chunk.offset:
+            # It came after what the others are being told now (rows of a fast channel wait for their turn).
+            chunk = self._chunk(subscription.offset, subscription.offset, [], now)
+        subscription.offset = chunk.offset
+        outbox.write(chunk.frame, "push")
+
+    def _chunk(self, since: int, offset: int, pubs: list[bytes], now: Instant) -> Chunk:
+        channel = self.view.channel
+        as_of = self.board.as_of(channel)
+        # Clients of an empty topic were told that they are at 0.
+        told = max(since, 0), max(offset, 0)
+        return Chunk(since, offset, frame.push(channel, self.epoch, *told, at=now.wall, as_of=as_of, pubs=pubs))

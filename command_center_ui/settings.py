@@ -1,0 +1,23 @@
+"""What a feed node needs to know."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from infra.settings import ServiceSettings
+
+
+class FeedSettings(ServiceSettings):
+    """`port` of the shared settings is where the pages are: their origin is the feed's own."""
+
+    #: WebSocket, health and metrics; 0 for any free one.
+    feed_port: int = Field(default=8081, ge=0, le=65535)
+    #: Sockets on one node. Each costs some 20 KiB, and up to 512 KiB while it is slow.
+    feed_max_clients: int = Field(default=5_000, ge=1)
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+    @property
+    def pages_elsewhere(self) -> tuple[str, ...]:
+        """Origins of pages that may open the feed beside those on the feed's own host."""
+        return (*((self.public_url,) if self.public_url else ()), *self.allow_origin)

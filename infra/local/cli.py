@@ -55,7 +55,8 @@ class Program(click.Group):
         command = getattr(import_module(module), name)
         if not isinstance(command, click.Command):
             raise TypeError(f"{found.target} is not a command")
-        return with_data_dir(command)
+        # a service is told where everything is, by options and environment
+        return command if found.service else with_data_dir(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -21,7 +21,8 @@ from schemas.place import AgencyRef
 from schemas.vocabulary import AgencyCode, Category, FeedChannel, IncidentStatus, Priority, Regency
 from schemas.wire import encode
 
-_COLUMNS: Final = (
+#: Of every SELECT that `from_row` reads.
+COLUMNS: Final = (
     "id, version, category, status, priority, regency, agency, co_agencies, kecamatan, kelurahan, lat, lon,"
     " place_precision, address, named_places, transferred_to, opened_at, updated_at, received_at, last_report_at,"
     " first_look_due_at, due_at, resolved_at, ended_at, report_count, sources, confidence, evidence, officers,"
@@ -73,14 +74,14 @@ def from_row(row: asyncpg.Record) -> Incident:
 
 async def select(connection: Connection, incident_id: str) -> Incident | None:
     """As it is now, unlocked."""
-    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM incident WHERE id = $1", incident_id)  # noqa: S608
+    row = await connection.fetchrow(f"SELECT {COLUMNS} FROM incident WHERE id = $1", incident_id)  # noqa: S608
     return from_row(row) if row else None
 
 
 async def select_for_update(connection: Connection, incident_ids: Sequence[str]) -> dict[str, Incident]:
     """As they are now, locked until the transaction ends; in the order of ids, so that two lockers never embrace."""
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM incident WHERE id = ANY($1) ORDER BY id FOR UPDATE",  # noqa: S608
+        f"SELECT {COLUMNS} FROM incident WHERE id = ANY($1) ORDER BY id FOR UPDATE",  # noqa: S608
         list(incident_ids),
     )
     return {row["id"]: from_row(row) for row in rows}
@@ -94,10 +95,24 @@ async def select_joinable_for_update(
     The cells must be locked already, in an earlier statement (READ COMMITTED): then no other worker adds one.
     """
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM incident"  # noqa: S608
+        f"SELECT {COLUMNS} FROM incident"  # noqa: S608
         " WHERE cell = ANY($1) AND category = ANY($2)"
         " AND status NOT IN ('closed', 'rejected', 'merged', 'transferred') ORDER BY id FOR UPDATE",
         list(cells),
+        [category.value for category in categories],
+    )
+    return sorted((from_row(row) for row in rows), key=lambda incident: (incident.opened_at, incident.id))
+
+
+async def select_unplaced_for_update(
+    connection: Connection, kecamatan: Sequence[str], categories: Sequence[Category]
+) -> list[Incident]:
+    """The same for incidents that are known by their area alone, without a point, in these kecamatan."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM incident"  # noqa: S608
+        " WHERE cell IS NULL AND kecamatan = ANY($1) AND category = ANY($2)"
+        " AND status NOT IN ('closed', 'rejected', 'merged', 'transferred') ORDER BY id FOR UPDATE",
+        list(kecamatan),
         [category.value for category in categories],
     )
     return sorted((from_row(row) for row in rows), key=lambda incident: (incident.opened_at, incident.id))

@@ -1,0 +1,221 @@
+"""Officers in PostgreSQL: who they are, whether they can be asked, where they are; each change is a row of the board.
+
+Lock order of everything that people do: the incident first, then its assignments, then officers (by username). A
+transaction that needs several takes them in this order and never goes back.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import asyncpg
+import msgspec
+
+from dispatcher import outbox_store
+from dispatcher.recommend import Candidate
+from infra.postgres import Connection
+from schemas.feed import OfficerRow, Tags
+from schemas.place import AgencyRef
+from schemas.vocabulary import AgencyCode, FeedChannel, OfficerStatus, Regency
+
+_COLUMNS: Final = "username, name, regency, agency, status, lat, lon, accuracy_m, position_at, updated_at"
+#: What the officer works on, else the oldest unanswered offer.
+_ASSIGNMENT: Final = (
+    "(SELECT a.id FROM assignment a WHERE a.officer = o.username"
+    " AND a.status IN ('offered', 'accepted', 'en_route', 'on_scene')"
+    " ORDER BY a.status = 'offered', a.offered_at LIMIT 1) AS assignment_id"
+)
+
+
+class Officer(msgspec.Struct, frozen=True, kw_only=True):
+    """An officer of one agency."""
+
+    username: str
+    name: str
+    agency: AgencyRef
+    status: OfficerStatus
+    #: The last position told, WGS 84; forgotten when going off duty.
+    lat: float | None = None
+    lon: float | None = None
+    accuracy_m: float | None = None
+    position_at: datetime | None = None
+    updated_at: datetime
+
+    def row(self, assignment_id: str | None) -> OfficerRow:
+        """As others see it."""
+        return OfficerRow(
+            id=self.username,
+            name=self.name,
+            agency=self.agency.agency,
+            regency=self.agency.regency,
+            status=self.status,
+            lat=self.lat,
+            lon=self.lon,
+            position_at=self.position_at,
+            assignment_id=assignment_id,
+        )
+
+    def tags(self) -> Tags:
+        """What its row is scoped by on the feed."""
+        return {"agency": str(self.agency)}
+
+
+def _from_row(row: asyncpg.Record) -> Officer:
+    return Officer(
+        username=row["username"],
+        name=row["name"],
+        agency=AgencyRef(regency=Regency(row["regency"]), agency=AgencyCode(row["agency"])),
+        status=OfficerStatus(row["status"]),
+        lat=row["lat"],
+        lon=row["lon"],
+        accuracy_m=row["accuracy_m"],
+        position_at=row["position_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+async def select_for_update(connection: Connection, usernames: Sequence[str]) -> dict[str, Officer]:
+    """As they are now, locked until the transaction ends, in the order of usernames."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM officer WHERE username = ANY($1) ORDER BY username FOR UPDATE",  # noqa: S608
+        list(usernames),
+    )
+    return {row["username"]: _from_row(row) for row in rows}
+
+
+async def select_agency_for_update(connection: Connection, agency: AgencyRef) -> dict[str, Officer]:
+    """All officers of an agency, locked in the order of usernames: who is chosen stays free until it is written."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM officer WHERE regency = $1 AND agency = $2 ORDER BY username FOR UPDATE",  # noqa: S608
+        agency.regency.value,
+        agency.agency.value,
+    )
+    return {row["username"]: _from_row(row) for row in rows}
+
+
+async def candidates(connection: Connection, officers: Sequence[Officer], incident_id: str) -> list[Candidate]:
+    """The officers as the recommender sees them, for one incident."""
+    load = {
+        row["officer"]: row
+        for row in await connection.fetch(
+            """
+            SELECT officer, count(*) FILTER (WHERE status = 'offered')::int AS offers,
+                   bool_or(incident_id = $2) AS on_it
+              FROM assignment
+             WHERE officer = ANY($1) AND status IN ('offered', 'accepted', 'en_route', 'on_scene')
+             GROUP BY officer
+            """,
+            [officer.username for officer in officers],
+            incident_id,
+        )
+    }
+    return [
+        Candidate(
+            username=officer.username,
+            status=officer.status,
+            lat=officer.lat,
+            lon=officer.lon,
+            position_at=officer.position_at,
+            open_offers=load[officer.username]["offers"] if officer.username in load else 0,
+            on_it=load[officer.username]["on_it"] if officer.username in load else False,
+        )
+        for officer in officers
+    ]
+
+
+async def has_work(connection: Connection, username: str) -> bool:
+    """Whether the officer has said yes to something that is not done; then `busy` is the only true status."""
+    found: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM assignment WHERE officer = $1 AND status IN ('accepted', 'en_route', 'on_scene'))",
+        username,
+    )
+    return found
+
+
+async def add(connection: Connection, officer: Officer) -> None:
+    """A new officer, on the board from now on. The account must exist."""
+    await connection.execute(
+        f"INSERT INTO officer ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",  # noqa: S608
+        *_values(officer),
+    )
+    row = officer.row(None)
+    await outbox_store.add(
+        connection, [outbox_store.row_changed(FeedChannel.OFFICERS, officer.username, row, officer.tags(), None)]
+    )
+
+
+async def save(connection: Connection, officer: Officer, traceparent: str | None = None) -> Officer:
+    """Write an officer whose row is locked, and the row for the board, with the assignment as it is by now.
+
+    Who has left the board does not come back to it.
+    """
+    await connection.execute(
+        f"UPDATE officer SET ({_COLUMNS}) = ROW ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"  # noqa: S608
+        " WHERE username = $1",
+        *_values(officer),
+    )
+    now_is = await connection.fetchrow(
+        f"SELECT {_ASSIGNMENT}, c.disabled_at IS NULL AS in_use"  # noqa: S608
+        " FROM officer o JOIN account c USING (username) WHERE username = $1",
+        officer.username,
+    )
+    if now_is is not None and now_is["in_use"]:
+        tags = officer.tags()
+        row = officer.row(now_is["assignment_id"])
+        await outbox_store.add(
+            connection,
+            [outbox_store.row_changed(FeedChannel.OFFICERS, officer.username, row, tags, tags, traceparent)],
+        )
+    return officer
+
+
+async def leave(connection: Connection, username: str, now: datetime) -> None:
+    """An officer whose account ended: off duty, without a position, and no longer on the board."""
+    officer = (await select_for_update(connection, [username])).get(username)
+    if officer is None:
+        return
+    gone = msgspec.structs.replace(
+        officer,
+        status=OfficerStatus.OFF_DUTY,
+        lat=None,
+        lon=None,
+        accuracy_m=None,
+        position_at=None,
+        updated_at=now,
+    )
+    await connection.execute(
+        f"UPDATE officer SET ({_COLUMNS}) = ROW ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"  # noqa: S608
+        " WHERE username = $1",
+        *_values(gone),
+    )
+    await outbox_store.add(connection, [outbox_store.row_removed(FeedChannel.OFFICERS, username, officer.tags())])
+
+
+async def select_rows(
+    connection: Connection, agencies: Sequence[AgencyRef], after: str, limit: int
+) -> list[OfficerRow]:
+    """Officers by username, of these agencies (none given: of all), whose accounts are in use."""
+    rows = await connection.fetch(
+        f"SELECT o.*, {_ASSIGNMENT} FROM officer o JOIN account c USING (username)"  # noqa: S608
+        " WHERE username > $1 AND c.disabled_at IS NULL"
+        " AND ($2::text[] = '{}' OR o.regency || '/' || o.agency = ANY($2)) ORDER BY username LIMIT $3",
+        after,
+        [str(agency) for agency in agencies],
+        limit,
+    )
+    return [_from_row(row).row(row["assignment_id"]) for row in rows]
+
+
+def _values(officer: Officer) -> tuple[object, ...]:
+    return (
+        officer.username,
+        officer.name,
+        officer.agency.regency.value,
+        officer.agency.agency.value,
+        officer.status.value,
+        officer.lat,
+        officer.lon,
+        officer.accuracy_m,
+        officer.position_at,
+        officer.updated_at,
+    )

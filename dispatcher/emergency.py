@@ -1,0 +1,43 @@
+"""Which words of a report call for 112: fire, injured and drowning people, and what merely sounds like it."""
+
+from typing import Final
+
+from dispatcher.word_patterns import Reading, pattern
+
+#: Words that call help at once. Waste that is burnt is not a fire.
+EMERGENCY: Final[tuple[tuple[str, str], ...]] = (
+    ("kebakaran|terbakar|kobong|kabeuleum|kahuruan|kebakar", "kebakaran"),
+    ("rumah|gedung|pabrik|gudang|pasar|ruko|kios|toko|mobil .. bakar|hangus", "bangunan terbakar"),
+    ("api & membesar|besar|menjalar|berkobar|membubung|asap", "api membesar"),
+    ("meledak|ledakan|bocor gas", "ledakan"),
+    ("gas ~ bocor", "gas bocor"),
+    ("terluka|luka|berdarah|pingsan|sekarat|tergeletak|pendarahan", "orang terluka"),
+    ("patah tulang|kaki|tangan", "orang terluka"),
+    ("tidak sadar|sadarkan|bernafas|bernapas", "orang tak sadar"),
+    ("kecelakaan ~ korban|tewas|meninggal|maut", "kecelakaan dengan korban"),
+    ("ada|adanya korban", "ada korban"),
+    ("ditabrak|tertabrak|disambar|terlindas|dilindas|digilas|tergilas|tertimpa|terjepit|kejepit", "orang celaka"),
+    ("CROWD|balita|lansia|bocah|korban .. terjebak|tertimbun|tercebur|kecebur|terseret|hanyut", "orang terjebak"),
+    ("tenggelam|tikelebuh|titeuleum", "orang tenggelam"),
+    ("hanyut|terseret|kebawa arus|air|banjir|sungai|kali", "orang hanyut"),
+    ("kesetrum|tersengat|kesengat|tersetrum", "tersengat listrik"),
+    ("minta|butuh|tolong|mohon|perlu .. evakuasi|dievakuasi|ambulan|ambulans|damkar|pemadam", "minta pertolongan"),
+    ("meninggal|tewas ~ tempat|lokasi", "orang meninggal"),
+)
+
+#: What looks like an emergency and tells of habit, history or fear; taken out before `EMERGENCY` is read.
+NOT_EMERGENCY: Final[tuple[str, ...]] = (
+    "memakan|makan|menelan|menunggu|nunggu|jangan|takut|sebelum|rawan|khawatir .. korban|luka|kebakaran",
+    "sudah banyak .. korban",
+    "korban jatuh|lagi|berjatuhan|sudah",
+    "sering|banyak|rawan|takut|khawatir .. kecelakaan|tertabrak|jatuh",
+    "mobil|unit|pos|petugas|dinas|stasiun pemadam|damkar",
+)
+
+
+def alarms(words: str) -> tuple[str, ...]:
+    """Why a text smells of an emergency, each reason once; empty when it does not. `words` are `spelling.plain`'s."""
+    reading = Reading(words)
+    for harmless in NOT_EMERGENCY:
+        reading = pattern(harmless).removed_from(reading)
+    return tuple(dict.fromkeys(why for source, why in EMERGENCY if pattern(source).found_in(reading)))

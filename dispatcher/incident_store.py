@@ -87,37 +87,6 @@ async def select_for_update(connection: Connection, incident_ids: Sequence[str])
     return {row["id"]: from_row(row) for row in rows}
 
 
-async def select_joinable_for_update(
-    connection: Connection, cells: Sequence[int], categories: Sequence[Category]
-) -> list[Incident]:
-    """Every incident in these cells that a report of these categories might join, locked, oldest first.
-
-    The cells must be locked already, in an earlier statement (READ COMMITTED): then no other worker adds one.
-    """
-    rows = await connection.fetch(
-        f"SELECT {COLUMNS} FROM incident"  # noqa: S608
-        " WHERE cell = ANY($1) AND category = ANY($2)"
-        " AND status NOT IN ('closed', 'rejected', 'merged', 'transferred') ORDER BY id FOR UPDATE",
-        list(cells),
-        [category.value for category in categories],
-    )
-    return sorted((from_row(row) for row in rows), key=lambda incident: (incident.opened_at, incident.id))
-
-
-async def select_unplaced_for_update(
-    connection: Connection, kecamatan: Sequence[str], categories: Sequence[Category]
-) -> list[Incident]:
-    """The same for incidents that are known by their area alone, without a point, in these kecamatan."""
-    rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM incident"  # noqa: S608
-        " WHERE cell IS NULL AND kecamatan = ANY($1) AND category = ANY($2)"
-        " AND status NOT IN ('closed', 'rejected', 'merged', 'transferred') ORDER BY id FOR UPDATE",
-        list(kecamatan),
-        [category.value for category in categories],
-    )
-    return sorted((from_row(row) for row in rows), key=lambda incident: (incident.opened_at, incident.id))
-
-
 async def save(connection: Connection, changes: Sequence[Change]) -> None:
     """Write incidents, history, decisions, evidence and outbox rows. The rows of `before` must be locked.
 

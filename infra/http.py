@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from importlib import metadata
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -125,15 +125,17 @@ def too_slow() -> Problem:
     return Problem(408, "too-slow", "The body did not arrive in time.", headers={"Connection": "close"})
 
 
-@lru_cache(maxsize=256)
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)
+#: Made once for each type that some handler reads.
+_decoders: Final[dict[Any, msgspec.json.Decoder[Any]]] = {}
 
 
 def decode_json(body: bytes, kind: type[T]) -> T:
     """Strict JSON as `kind`. Raises 400 for what is not UTF-8 JSON and 422 for what does not fit."""
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        decoder = _decoders[kind] = msgspec.json.Decoder(kind)
     try:
-        decoded: T = _decoder(kind).decode(body)
+        decoded: T = decoder.decode(body)
     except msgspec.ValidationError as error:
         found = problem.field_error(error)
         raise Problem(422, "invalid", f"{found.field}: {found.message}", errors=[found]) from error
@@ -290,7 +292,15 @@ class _Measure:
             metrics.HTTP_SECONDS.labels(method, route or "unmatched", status).observe(time.perf_counter() - start)
 
 
-def build_app(rooms: Sequence[Room], *, version: str) -> FastAPI:
+def release() -> str:
+    """The version that is installed."""
+    try:
+        return metadata.version("patriot")
+    except metadata.PackageNotFoundError:
+        return "0"
+
+
+def build_app(rooms: Sequence[Room], *, version: str | None = None) -> FastAPI:
     """The rooms as one FastAPI app with problem+json, `/healthz`, `/readyz`, `/metrics` and a truthful OpenAPI."""
 
     @asynccontextmanager
@@ -302,7 +312,7 @@ def build_app(rooms: Sequence[Room], *, version: str) -> FastAPI:
 
     app = FastAPI(
         title="Patriot, the Command Center of Bekasi",
-        version=version,
+        version=version or release(),
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,

@@ -1,0 +1,1 @@
+"""Takes in what citizens, gateways and devices send; the only producer of reports and telemetry."""

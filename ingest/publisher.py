@@ -1,0 +1,244 @@
+"""Hands records to Kafka and says what became of them: acknowledged, not handed over, or unknown."""
+
+import asyncio
+from asyncio import Future
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from infra.kafka import start_producer, stop_quietly
+from infra.postgres import backoff
+from ingest import metrics
+from schemas import topics
+from schemas.envelope import Headers
+
+log = structlog.get_logger()
+
+SOURCE: Final = "urn:bekasi:patriot:ingest"
+_TOPICS: Final = (topics.REPORT, topics.CONTACT, topics.TELEMETRY)
+#: With something handed over this long ago, and no acknowledgement of anything since, Kafka counts as away: more is
+#: refused instead of being made one more unknown outcome.
+_SILENCE_S: Final = 2.0
+#: How often Kafka is asked whether it is there, when it was and when it was not.
+_LOOK_S: Final = 3.0
+_LOOK_AGAIN_S: Final = 0.5
+_ANSWER_S: Final = 4.0
+#: What a record costs beside its key, value and headers.
+_RECORD_OVERHEAD: Final = 512
+
+
+class Outgoing(NamedTuple):
+    """A record on its way."""
+
+    key: bytes
+    value: bytes
+    headers: Headers
+
+    @property
+    def size(self) -> int:
+        return len(self.value) + _RECORD_OVERHEAD
+
+
+class NotHandedOver(Exception):
+    """Kafka is away or too far behind; it has not been given the record, and never will be."""
+
+
+class OutcomeUnknown(Exception):
+    """Kafka's client was given the record and may still deliver it."""
+
+
+class _Handed:
+    """What one producer was given and Kafka has not yet answered."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: dict[Future[Any], tuple[float, int]] = {}
+        self._last_answer = 0.0
+        self.bytes = 0
+        #: Set when the producer has failed for good.
+        self.failed = asyncio.Event()
+
+    def add(self, future: Future[Any], size: int) -> None:
+        self._waiting[future] = (self._loop.time(), size)
+        self.bytes += size
+        future.add_done_callback(self._settle)
+
+    def silent(self) -> bool:
+        """Whether Kafka has not answered anything for too long."""
+        for at, _ in self._waiting.values():
+            return at > self._last_answer and self._loop.time() - at > _SILENCE_S
+        return False
+
+    def _settle(self, future: Future[Any]) -> None:
+        _, size = self._waiting.pop(future)
+        self.bytes -= size
+        if future.cancelled() or future.exception() is not None:
+            # An idempotent producer retries for ever; what it gives up on has broken its sequence.
+            self.failed.set()
+        else:
+            self._last_answer = self._loop.time()
+
+
+class Publisher:
+    """The producer of this process. It may be used at once: while Kafka is away everything is `NotHandedOver`."""
+
+    def __init__(self, bootstrap: str, *, max_unacknowledged: int) -> None:
+        self._bootstrap = bootstrap
+        self._max_unacknowledged = max_unacknowledged
+        self._producer: AIOKafkaProducer | None = None
+        self._handed = _Handed(asyncio.get_running_loop())
+        self._loop = asyncio.get_running_loop()
+        self._ack_seconds = {topic.name: metrics.ACK_SECONDS.labels(topic.name) for topic in _TOPICS}
+        #: What keeps records from being taken, in one sentence; None when nothing does.
+        self.trouble: str | None = "Kafka has not answered yet"
+        metrics.UNACKNOWLEDGED_BYTES.set_function(lambda: float(self._handed.bytes))
+        metrics.KAFKA_REACHABLE.set_function(lambda: float(self.trouble is None))
+
+    async def publish(self, topic: str, record: Outgoing, deadline: float) -> None:
+        """Come back once Kafka has the record on all in-sync replicas.
+
+        `deadline` is a time of the event loop's clock. Raises `NotHandedOver` or `OutcomeUnknown`.
+        """
+        producer = self._ready_for(record.size)
+        partition = self._partition(producer, topic, record.key)
+        start = self._loop.time()
+        handed = False
+        try:
+            async with asyncio.timeout_at(deadline):
+                future = await producer.send(
+                    topic, record.value, record.key, partition=partition, headers=record.headers
+                )
+                handed = True
+                self._handed.add(future, record.size)
+                # The record cannot be taken back, so neither can the future: it keeps our books.
+                await asyncio.shield(future)
+        except (TimeoutError, KafkaError) as error:
+            raise self._verdict(error, handed) from error
+        self._ack_seconds[topic].observe(self._loop.time() - start)
+
+    async def publish_all(self, topic: str, records: Iterable[Outgoing], deadline: float) -> None:
+        """The same for many, each partition's in their order. One unacknowledged record is enough for an exception."""
+        batches = list(self._batches(self._ready_for(0), topic, records))
+        producer = self._ready_for(sum(size for _, _, size in batches))
+        start = self._loop.time()
+        futures = []
+        try:
+            async with asyncio.timeout_at(deadline):
+                for partition, batch, size in batches:
+                    batch.close()
+                    future = await producer.send_batch(batch, topic, partition=partition)
+                    self._handed.add(future, size)
+                    futures.append(future)
+                for future in futures:
+                    await asyncio.shield(future)
+        except (TimeoutError, KafkaError) as error:
+            raise self._verdict(error, bool(futures)) from error
+        self._ack_seconds[topic].observe(self._loop.time() - start)
+
+    async def run(self) -> None:
+        """Keep a producer alive until cancelled: start it when Kafka comes, replace it when it has failed."""
+        delays = backoff(_LOOK_AGAIN_S, 2.0)
+        while True:
+            producer = await self._start()
+            if producer is None:
+                await asyncio.sleep(next(delays))
+                continue
+            delays = backoff(_LOOK_AGAIN_S, 2.0)
+            metrics.PRODUCERS.inc()
+            self._handed = _Handed(self._loop)
+            self._producer, self.trouble = producer, None
+            log.info("kafka_producer_started")
+            try:
+                await self._watch(producer)
+                log.warning("kafka_producer_failed")
+            finally:
+                self._producer, self.trouble = None, "The producer has failed and is being replaced"
+                await stop_quietly(producer)
+
+    def _ready_for(self, size: int) -> AIOKafkaProducer:
+        if self._producer is None or self.trouble is not None:
+            raise NotHandedOver(self.trouble)
+        if self._handed.silent():
+            raise NotHandedOver("Kafka does not acknowledge anything")
+        if self._handed.bytes + size > self._max_unacknowledged:
+            raise NotHandedOver("Kafka is behind")
+        return self._producer
+
+    def _verdict(self, error: Exception, handed: bool) -> NotHandedOver | OutcomeUnknown:
+        if isinstance(error, KafkaError) and not isinstance(error, TimeoutError):
+            self._handed.failed.set()
+        return OutcomeUnknown(type(error).__name__) if handed else NotHandedOver(type(error).__name__)
+
+    @staticmethod
+    def _partition(producer: AIOKafkaProducer, topic: str, key: bytes) -> int:
+        # As Kafka's own clients do it, but remembered: there are few cells and devices, and murmur2 is pure Python.
+        return _positive_hash(key) % len(producer.client.cluster.partitions_for_topic(topic))
+
+    def _batches(
+        self, producer: AIOKafkaProducer, topic: str, records: Iterable[Outgoing]
+    ) -> Iterable[tuple[int, BatchBuilder, int]]:
+        """Whole batches by partition: one future for each instead of one for each record."""
+        partitions = len(producer.client.cluster.partitions_for_topic(topic))
+        open_batches: dict[int, BatchBuilder] = {}
+        for key, value, headers in records:
+            partition = _positive_hash(key) % partitions
+            batch = open_batches.get(partition)
+            if batch is None:
+                batch = open_batches[partition] = producer.create_batch()
+            if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+                yield partition, batch, batch.size()
+                batch = open_batches[partition] = producer.create_batch()
+                batch.append(timestamp=None, key=key, value=value, headers=headers)
+        for partition, batch in open_batches.items():
+            yield partition, batch, batch.size()
+
+    async def _start(self) -> AIOKafkaProducer | None:
+        producer = None
+        try:
+            async with asyncio.timeout(4 * _ANSWER_S):
+                producer = await start_producer(self._bootstrap, "patriot-ingest")
+                for topic in _TOPICS:
+                    # From now on `send` finds the topic without asking.
+                    self.trouble = f"Kafka has no topic {topic.name}"
+                    await producer.partitions_for(topic.name)
+            return producer
+        except (KafkaError, TimeoutError, OSError) as error:
+            if producer is None:
+                self.trouble = "Kafka does not answer"
+            else:
+                await stop_quietly(producer)
+            log.warning("kafka_away", reason=self.trouble, error=type(error).__name__)
+            return None
+
+    async def _watch(self, producer: AIOKafkaProducer) -> None:
+        """Look every few seconds whether Kafka is there; come back when the producer has failed."""
+        while True:
+            try:
+                async with asyncio.timeout(_LOOK_S if self.trouble is None else _LOOK_AGAIN_S):
+                    await self._handed.failed.wait()
+                return
+            except TimeoutError:
+                pass
+            trouble = None if await _answers(producer) else "Kafka does not answer"
+            if trouble != self.trouble:
+                log.warning("kafka_away", reason=trouble) if trouble else log.info("kafka_back")
+            self.trouble = trouble
+
+
+async def _answers(producer: AIOKafkaProducer) -> bool:
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            return bool(await producer.client.force_metadata_update())
+    except (TimeoutError, KafkaError):
+        return False
+
+
+@lru_cache(maxsize=65_536)
+def _positive_hash(key: bytes) -> int:
+    return int(murmur2(key)) & 0x7FFFFFFF

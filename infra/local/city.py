@@ -10,6 +10,7 @@ import asyncpg
 import click
 from aiokafka.errors import KafkaError
 
+from dispatcher.accounts import AccountError
 from infra.local import addresses, sign_ins
 from infra.local.keeper import Keeper
 from infra.local.options import Options, choose_port, environment
@@ -101,6 +102,8 @@ class City:
             )
         except MigrationError as error:
             raise Trouble(f"PostgreSQL: {error}.") from error
+        except AccountError as error:
+            raise Trouble(f"The first admin cannot be made: {error}.") from error
         except (*TRANSIENT, asyncpg.PostgresError) as error:
             where = "the embedded PostgreSQL" if self._options.postgres_dsn is None else "PostgreSQL (--postgres-dsn)"
             raise Trouble(f"{where} cannot be used ({type(error).__name__}: {error}).") from error

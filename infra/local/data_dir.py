@@ -76,20 +76,29 @@ class DataDir:
             path.replace(path.with_name(f"{path.name}.1"))
         return path
 
-    def has_secret(self, name: str) -> bool:
-        """Whether a secret has been made."""
-        return (self.path / "secrets" / name).exists()
+    def secret_file(self, name: str) -> Path:
+        """Where a secret is kept."""
+        return self.path / "secrets" / name
 
-    def secret(self, name: str, make: str | None = None) -> str:
-        """A secret kept under `secrets/` (0600); when there is none yet, `make` or 32 random bytes in hex."""
-        path = self.path / "secrets" / name
+    def kept(self, name: str) -> str | None:
+        """A secret that has been kept, or None."""
         try:
-            return path.read_text()
+            return self.secret_file(name).read_text()
         except FileNotFoundError:
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            value = make if make is not None else secrets.token_hex(32)
-            write_whole(path, value.encode())
-            return value
+            return None
+
+    def keep(self, name: str, value: str) -> None:
+        """Keep a secret, readable by us alone."""
+        self.secret_file(name).parent.mkdir(mode=0o700, exist_ok=True)
+        write_whole(self.secret_file(name), value.encode())
+
+    def secret(self, name: str, new: str | None = None) -> str:
+        """The secret that has been kept; when there is none, `new` or 32 random bytes in hex are kept from now on."""
+        value = self.kept(name)
+        if value is None:
+            value = new if new is not None else secrets.token_hex(32)
+            self.keep(name, value)
+        return value
 
     def _take(self) -> None:
         lock = os.open(self.path / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)

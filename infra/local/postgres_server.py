@@ -86,7 +86,7 @@ class PostgresServer:
             for opened in account.let_through(place, runs_as):
                 self._say(f"PostgreSQL does not run as root: others may now pass through {opened} (not list it).")
         new = not cluster.exists()
-        if not new and not self._data.has_secret("postgres-password"):
+        if not new and self._data.kept("postgres-password") is None:
             raise Trouble(f"The password of the database in {cluster} is gone from {self._data.path / 'secrets'}.")
         self._password = self._data.secret("postgres-password", secrets.token_urlsafe(24))
         if new:

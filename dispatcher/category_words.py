@@ -29,9 +29,10 @@ WORDS: Final[Mapping[str, str]] = {
     "OFFICE": "ktp kk akta sertifikat bpjs pkh kip pajak sim stnk kis surat nikah npwp bansos blt",
     "PAID": (
         "kredit pinjaman peminjaman pinjam cicilan angsuran pupuk koperasi dana uang gaji honor pembayaran tunggakan"
-        " utang hutang piutang iuran setoran modal bantuan pencairan tabungan arisan bisnis beasiswa kpr leasing"
+        " utang hutang piutang iuran setoran usaha modal bantuan pencairan tabungan arisan bisnis beasiswa kpr leasing"
     ),
     "PIPED": "pdam pam ledeng kran keran ledingnya leding pompa sumur",
+    "ASKED": "minta mohon butuh perlu sediakan tambah tambahan penambahan pengadaan tolong",
     "FLOWING": "ramai relatif terpantau cenderung kembali sudah mulai arus lalin",
     "MENDED": "bagus mulus baik diperbaiki bersih nyala dibersihkan ditangani angkut selesai",
     "FEARED": "akan bakal takut khawatir kuatir cegah mencegah antisipasi",
@@ -57,7 +58,7 @@ NAMES: Final[tuple[str, ...]] = (
     "lubang buaya",  # a kelurahan beside Bekasi
     "seribu lampu",  # parks
     "bank sampah",  # where people bring sorted waste
-    "tempat pembuangan sampah",  # a landmark; what piles up there is told by other words
+    "atas|dekat|belakang|depan|samping|sebelah tempat pembuangan sampah",  # a landmark
     "padat penduduk|karya|modal|penduduknya",
     "pemukiman|permukiman|penduduk|penduduknya|kampung|perumahan|jadwal|kegiatan padat",
     "ayam|ikan|sate|jagung|roti|bandeng|iga bakar",

@@ -91,7 +91,7 @@ SPELLINGS: Final[Mapping[str, str]] = {
     # light
     "lampu": "lmpu lampune lampuna lamput",
     "mati": "padam pareum pejah matot modar matek padamnya mateni koit",
-    "nyala": "menyala hidup idup urip hurung nyalanya nyalain murub menyalanya",
+    "nyala": "menyala hidup idup urip hurung nyalanya nyalain nyalakan dinyalakan menyalakan murub menyalanya",
     "gelap": "peteng poek gulita gelapp remang petengan",
     "pju": "pjunya lpju",
     "penerangan": "penerang peneranga",

@@ -1,6 +1,5 @@
 """Who is asking: session cookie, bearer token or device key, looked up in PostgreSQL through a short cache."""
 
-import asyncio
 import hmac
 import secrets
 import time
@@ -14,7 +13,7 @@ from urllib.parse import urlsplit
 import asyncpg
 from fastapi import Request
 
-from infra.postgres import TRANSIENT, Pool
+from infra.postgres import TRANSIENT, Connection, Pool, within
 from infra.problem import Problem, unavailable
 from schemas.place import AgencyRef
 from schemas.vocabulary import Role
@@ -31,7 +30,7 @@ _GRACE_S: Final = 600.0
 _UNKNOWN_S: Final = 5.0
 _CACHE_SIZE: Final = 10_000
 #: PostgreSQL has this long to say who somebody is, waiting for a free connection included; then it is 503.
-_LOOK_UP_S: Final = 3.0
+_LOOK_UP_S: Final = 2.5
 
 
 class DeviceScope(StrEnum):
@@ -155,8 +154,8 @@ class Access:
         if cached is not None and now < cached[0]:
             return cached[1]
         try:
-            async with asyncio.timeout(_LOOK_UP_S):
-                found = await self._from_database(token, key)
+            async with within(self._pool, _LOOK_UP_S) as connection:
+                found = await _from_database(connection, token, key)
         except (*TRANSIENT, asyncpg.PostgresError) as error:
             if cached is not None and cached[1] is not None and cached[1].device_scopes and now < cached[0] + _GRACE_S:
                 return cached[1]
@@ -167,24 +166,25 @@ class Access:
             self._cache.popitem(last=False)
         return found
 
-    async def _from_database(self, token: str, key: bytes) -> Principal | None:
-        if token.startswith(DEVICE_PREFIX):
-            row = await self._pool.fetchrow(
-                "SELECT id, name, scopes FROM device_key WHERE key_hash = $1 AND revoked_at IS NULL", key
-            )
-            if row is None:
-                return None
-            scopes = frozenset(DeviceScope(scope) for scope in row["scopes"] if scope in _DEVICE_SCOPES)
-            return Principal(name=f"key:{row['id']}", display_name=row["name"], device_scopes=scopes)
-        row = await self._pool.fetchrow(
-            """
-            SELECT a.username, a.role, a.display_name, a.agencies, a.kecamatan
-              FROM session s JOIN account a USING (username)
-             WHERE s.token_hash = $1 AND s.expires_at > now() AND a.disabled_at IS NULL
-            """,
-            key,
+
+async def _from_database(connection: Connection, token: str, key: bytes) -> Principal | None:
+    if token.startswith(DEVICE_PREFIX):
+        row = await connection.fetchrow(
+            "SELECT id, name, scopes FROM device_key WHERE key_hash = $1 AND revoked_at IS NULL", key
         )
-        return None if row is None else _from_row(row)
+        if row is None:
+            return None
+        scopes = frozenset(DeviceScope(scope) for scope in row["scopes"] if scope in _DEVICE_SCOPES)
+        return Principal(name=f"key:{row['id']}", display_name=row["name"], device_scopes=scopes)
+    row = await connection.fetchrow(
+        """
+        SELECT a.username, a.role, a.display_name, a.agencies, a.kecamatan
+          FROM session s JOIN account a USING (username)
+         WHERE s.token_hash = $1 AND s.expires_at > now() AND a.disabled_at IS NULL
+        """,
+        key,
+    )
+    return None if row is None else _from_row(row)
 
 
 def _from_row(row: asyncpg.Record) -> Principal:

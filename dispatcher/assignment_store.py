@@ -1,8 +1,6 @@
 """Assignments in PostgreSQL, saved with their history and the event that goes out to Kafka."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 import asyncpg
@@ -10,6 +8,7 @@ import asyncpg
 from dispatcher import outbox_store
 from dispatcher.assignment import Assignment, Step
 from dispatcher.outbox_store import Outgoing
+from dispatcher.page import Mark
 from infra.postgres import Connection
 from schemas import topics
 from schemas.assignment import AssignmentChanged
@@ -28,14 +27,6 @@ _SELECT: Final = (
 
 class StaleAssignment(Exception):
     """Somebody else has changed the assignment since it was read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Where a page of assignments ended."""
-
-    updated_at: datetime
-    id: str
 
 
 def _from_row(row: asyncpg.Record) -> Assignment:

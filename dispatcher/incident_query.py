@@ -7,6 +7,7 @@ from typing import Final
 
 from dispatcher.incident import Incident
 from dispatcher.incident_store import COLUMNS, from_row
+from dispatcher.page import Mark
 from dispatcher.scope import Scope
 from infra.postgres import Connection
 from schemas.vocabulary import AgencyCode, Category, IncidentStatus, Priority, Regency, ReportChannel
@@ -45,14 +46,6 @@ class Filters:
     text: str | None = None
     in_words: bool = True
     overdue: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Where a page ended: the next one goes on behind it."""
-
-    updated_at: datetime
-    id: str
 
 
 @dataclass(slots=True)

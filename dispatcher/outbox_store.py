@@ -1,21 +1,27 @@
 """What goes out to Kafka, written in the transaction of the effect itself; the relay sends it."""
 
-from collections.abc import Iterable, Mapping
+import base64
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from zlib import crc32
 
+import asyncpg
 import msgspec
 
 from infra.postgres import Connection
 from schemas import topics
-from schemas.envelope import new_traceparent
+from schemas.envelope import Envelope, new_traceparent, write
 from schemas.feed import Tags
 from schemas.vocabulary import FeedChannel
 from schemas.wire import encode
 
 #: PostgreSQL channel that wakes the relay.
 WAKE_CHANNEL: Final = "patriot_outbox"
+
+#: `ce_source` of what goes out.
+SOURCE: Final = "/dispatcher"
 
 #: How many relays share the outbox. One carries more changes a second than the feed's one partition does.
 SHARDS: Final = 1
@@ -33,6 +39,20 @@ class Outgoing:
     traceparent: str
 
 
+#: Headers as Kafka has them: names may repeat, values may be any bytes or missing.
+RawHeaders = tuple[tuple[str, bytes | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """A record that goes out just as it is, with no envelope of ours: a copy or a replay of somebody's message."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: RawHeaders
+
+
 def row_changed(
     channel: FeedChannel, key: str, row: object, tags: Tags, tags_before: Tags | None, traceparent: str | None = None
 ) -> Outgoing:
@@ -41,7 +61,12 @@ def row_changed(
     if tags_before is not None:
         headers[topics.HEADER_TAGS_BEFORE] = encode(tags_before).decode()
     return Outgoing(
-        topics.FEED.name, f"{channel}:{key}", topics.ROW_CHANGED[channel], encode(row), headers, traceparent or new_traceparent()
+        topics.FEED.name,
+        f"{channel}:{key}",
+        topics.ROW_CHANGED[channel],
+        encode(row),
+        headers,
+        traceparent or new_traceparent(),
     )
 
 
@@ -81,3 +106,107 @@ async def add(connection: Connection, outgoing: Iterable[Outgoing], *, shards: i
         [shard_of(row.key, shards) for row in rows],
     )
     await connection.execute("SELECT pg_notify($1, '')", WAKE_CHANNEL)
+
+
+#: `type` of rows that are `Bytes`. Their key and headers are in `headers`, for they may be no text.
+_AS_IT_IS: Final = ""
+
+
+async def add_bytes(connection: Connection, records: Sequence[Bytes], *, shards: int = SHARDS) -> None:
+    """Put records out as they are, and wake the relay at commit."""
+    if not records:
+        return
+    await connection.executemany(
+        "INSERT INTO outbox (aggregatetype, aggregateid, type, payload, headers, traceparent, shard)"
+        " VALUES ($1, '', $2, $3, $4, '', $5)",
+        [
+            (
+                record.topic,
+                _AS_IT_IS,
+                record.value,
+                {"key": _to_text(record.key), "headers": headers_to_json(record.headers)},
+                crc32(record.key or b"") % shards,
+            )
+            for record in records
+        ],
+    )
+    await connection.execute("SELECT pg_notify($1, '')", WAKE_CHANNEL)
+
+
+def headers_to_json(headers: RawHeaders) -> list[tuple[str, str | None]]:
+    """Headers for a jsonb column, values in base64. NUL in a name, which jsonb cannot keep, becomes its picture."""
+    return [(name.replace("\x00", "␀"), _to_text(value)) for name, value in headers]
+
+
+def headers_from_json(headers: Sequence[tuple[str, str | None]]) -> RawHeaders:
+    """The headers that `headers_to_json` has written."""
+    return tuple((name, _to_bytes(value)) for name, value in headers)
+
+
+def _to_text(value: bytes | None) -> str | None:
+    return None if value is None else base64.b64encode(value).decode()
+
+
+def _to_bytes(text: str | None) -> bytes | None:
+    return None if text is None else base64.b64decode(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A record that the relay has to send, ready for Kafka."""
+
+    seq: int
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: RawHeaders
+
+
+async def select_waiting(connection: Connection, shard: int, *, most: int, most_bytes: int) -> list[Waiting]:
+    """The oldest records of a shard in their order: one at least, `most` at most, and some `most_bytes` together."""
+    rows = await connection.fetch(
+        "SELECT seq, id, aggregatetype, aggregateid, type, payload, headers, traceparent, created_at FROM ("
+        "   SELECT *, sum(coalesce(octet_length(payload), 0)) OVER (ORDER BY seq) AS total FROM outbox"
+        "    WHERE shard = $1 ORDER BY seq LIMIT $2) AS oldest"
+        " WHERE total - coalesce(octet_length(payload), 0) < $3 ORDER BY seq",
+        shard,
+        most,
+        most_bytes,
+    )
+    return [_waiting(row) for row in rows]
+
+
+def _waiting(row: asyncpg.Record) -> Waiting:
+    seq, topic, payload, headers = row["seq"], row["aggregatetype"], row["payload"], row["headers"]
+    if row["type"] == _AS_IT_IS:
+        return Waiting(seq, topic, _to_bytes(headers["key"]), payload, headers_from_json(headers["headers"]))
+    envelope = Envelope(
+        id=str(row["id"]),
+        type=row["type"],
+        source=SOURCE,
+        subject=row["aggregateid"],
+        time=row["created_at"],
+        traceparent=row["traceparent"],
+    )
+    ours = [(name, value.encode()) for name, value in {**headers, topics.HEADER_SEQ: str(seq)}.items()]
+    return Waiting(seq, topic, row["aggregateid"].encode(), payload, (*write(envelope), *ours))
+
+
+async def delete(connection: Connection, seqs: Sequence[int]) -> None:
+    """Forget records that Kafka has."""
+    await connection.execute("DELETE FROM outbox WHERE seq = ANY($1)", seqs)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How much waits for the relay."""
+
+    rows: int
+    #: When the oldest was written; None when nothing waits.
+    oldest_at: datetime | None
+
+
+async def backlog(connection: Connection) -> Backlog:
+    """What waits in all shards."""
+    row = await connection.fetchrow("SELECT count(*) AS rows, min(created_at) AS oldest_at FROM outbox")
+    return Backlog(row["rows"], row["oldest_at"]) if row else Backlog(0, None)

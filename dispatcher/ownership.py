@@ -1,0 +1,247 @@
+"""The partitions that this worker owns: paused, claimed and sought before the first record of them is read."""
+
+import asyncio
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import asyncpg
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+
+from dispatcher import metrics, offset_store
+from dispatcher.offset_store import Claim, Mark, Move, Place
+from infra.kafka_topic_id import topic_ids
+from infra.postgres import Pool
+
+log = structlog.get_logger()
+
+#: Seconds between tries while Kafka or PostgreSQL does not let us claim.
+_CLAIM_AGAIN_S: Final = 1.0
+#: Seconds that Kafka may take to say where a partition ends.
+_ENDS_TIMEOUT_S: Final = 3.0
+#: What keeps us from claiming, for now.
+_ERRORS: Final = (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+
+@dataclass(slots=True)
+class Owned:
+    """A partition that is ours."""
+
+    epoch: int
+    topic_id: str
+    #: As stored: everything before it is written.
+    next_offset: int
+    #: Where the records end that were taken out of the consumer; beyond `next_offset` while a batch is under way.
+    taken_to: int
+    #: The broker's time of the newest record written: whatever is unread is not older.
+    written_until: datetime | None = None
+
+
+class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Listens to rebalances, which run in aiokafka's background task, at any await of ours.
+
+    `generation` rises with each; a batch that was read in an earlier one is void. `writing` is held during a batch's
+    transaction and during a claim, never while records are awaited (aiokafka #335).
+    """
+
+    def __init__(
+        self, name: str, consumer: AIOKafkaConsumer, pool: Pool, bootstrap: str, *, session_timeout: float
+    ) -> None:
+        self.owned: dict[TopicPartition, Owned] = {}
+        self.generation = 0
+        self.writing = asyncio.Lock()
+        self._name = name
+        self._consumer = consumer
+        self._pool = pool
+        self._bootstrap = bootstrap
+        self._session_timeout = session_timeout
+        #: Assigned and not ours yet: when to try again (monotonic), and whether to start over.
+        self._unclaimed: dict[TopicPartition, float] = {}
+        self._start_over: set[TopicPartition] = set()
+        self.joined = False
+
+    # aiokafka calls these two ---------------------------------------------------------------------------------------
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """Wait for the transaction under way, then own nothing."""
+        self.generation += 1
+        async with self.writing:
+            self.forget()
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Pause before anything else: not one record may be delivered from the mirror's position. Then claim."""
+        self._consumer.pause(*assigned)
+        self.generation += 1
+        async with self.writing:
+            self.forget()
+            self.joined = True
+            if assigned:
+                await self._claim(assigned)
+
+    def forget(self) -> None:
+        """Own nothing any more."""
+        for tp in self.owned:
+            metrics.LAG.remove(tp.topic, tp.partition)
+        self.owned.clear()
+        self._unclaimed.clear()
+        self._start_over.clear()
+
+    # claims ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def unclaimed(self) -> bool:
+        """Whether partitions were assigned to us that we could not claim yet."""
+        return bool(self._unclaimed)
+
+    async def claim_late(self) -> None:
+        """Claim what is still assigned to us, was not ours, and whose time to try again has come."""
+        if not self._unclaimed:
+            return
+        async with self.writing:
+            due = [tp for tp, again in self._unclaimed.items() if again <= time.monotonic()]
+            still = [tp for tp in due if tp in self._consumer.assignment()]
+            if still:
+                await self._claim(still)
+
+    async def _claim(self, partitions: Collection[TopicPartition]) -> None:
+        generation = self.generation
+        try:
+            # Nobody sends heartbeats for us while aiokafka waits for its listener.
+            async with asyncio.timeout(self._session_timeout / 2):
+                claims, ids = await self._claim_in_database(partitions)
+        except _ERRORS as error:
+            metrics.CLAIMS_FAILED.labels(self._name).inc()
+            log.warning("claim_failed", consumer=self._name, partitions=len(partitions), error=type(error).__name__)
+            if generation == self.generation:
+                self._unclaimed.update(dict.fromkeys(partitions, time.monotonic() + _CLAIM_AGAIN_S))
+            return
+        if generation != self.generation:
+            return  # taken away meanwhile; an epoch that nobody uses does no harm
+        for claim in claims:
+            tp = TopicPartition(claim.topic, claim.partition)
+            if claim.made_anew:
+                metrics.MADE_ANEW.labels(tp.topic).inc()
+                log.error("topic_made_anew", topic=tp.topic, partition=tp.partition, from_offset=claim.next_offset)
+            self.owned[tp] = Owned(claim.epoch, ids[tp.topic], claim.next_offset, claim.next_offset)
+            self._unclaimed.pop(tp, None)
+            self._start_over.discard(tp)
+            self._consumer.seek(tp, claim.next_offset)
+            self._consumer.resume(tp)
+        metrics.CLAIMS.labels(self._name).inc(len(claims))
+        log.info("claimed", consumer=self._name, partitions=len(claims))
+
+    async def _claim_in_database(self, partitions: Collection[TopicPartition]) -> tuple[list[Claim], Mapping[str, str]]:
+        topics = sorted({tp.topic for tp in partitions})
+        ids = {name: str(found) for name, found in (await topic_ids(self._bootstrap, topics)).items()}
+        beginnings: Mapping[TopicPartition, int] = await self._consumer.beginning_offsets(list(partitions))
+        places = [
+            Place(tp.topic, ids[tp.topic], tp.partition, beginnings[tp], tp in self._start_over) for tp in partitions
+        ]
+        async with self._pool.acquire() as connection, connection.transaction():
+            for topic in topics:
+                everyone = self._consumer.partitions_for_topic(topic) or set()
+                ours = {tp.partition for tp in partitions if tp.topic == topic}
+                await offset_store.know(connection, self._name, topic, sorted(everyone | ours))
+            return await offset_store.claim(connection, self._name, places), ids
+
+    async def look_again(self) -> None:
+        """After a batch was refused: what is still ours is read on from where it stands, the rest is paused, and
+        claimed again after a session time-out if nobody told us until then that it is another's."""
+        async with self.writing:
+            generation = self.generation
+            try:
+                async with asyncio.timeout(self._session_timeout / 2), self._pool.acquire() as connection:
+                    stored = await offset_store.select(connection, self._name)
+            except _ERRORS:
+                stored = {}  # then nothing is known to be ours
+            if generation != self.generation:
+                return
+            for tp, owned in list(self.owned.items()):
+                epoch, next_offset = stored.get((tp.topic, tp.partition), (-1, 0))
+                if epoch == owned.epoch:
+                    owned.next_offset = next_offset
+                else:
+                    self._lose(tp, self._session_timeout)
+            self.rewind()
+
+    def start_over(self, partitions: Iterable[TopicPartition]) -> None:
+        """Read these from their oldest record: the next one is gone, or beyond the end. Ids that were seen have no
+        second effect."""
+        for tp in partitions:
+            metrics.OUT_OF_RANGE.labels(tp.topic).inc()
+            log.error("offset_out_of_range", consumer=self._name, topic=tp.topic, partition=tp.partition)
+            if tp in self.owned:
+                self._start_over.add(tp)
+                self._lose(tp, 0)
+
+    def _lose(self, tp: TopicPartition, again_in: float) -> None:
+        self._consumer.pause(tp)
+        del self.owned[tp]
+        metrics.LAG.remove(tp.topic, tp.partition)
+        self._unclaimed[tp] = time.monotonic() + again_in
+
+    # what a batch does to it ----------------------------------------------------------------------------------------
+
+    def took(self, partition: TopicPartition, end: int) -> None:
+        """Records up to `end` were taken out of the client. KeyError when it is not ours, which cannot be."""
+        self.owned[partition].taken_to = end
+
+    def moves(self, ends: Mapping[TopicPartition, int]) -> list[Move]:
+        """What a batch that ends there does to the stored offsets."""
+        return [
+            Move(tp.topic, tp.partition, self.owned[tp].epoch, self.owned[tp].next_offset, end)
+            for tp, end in ends.items()
+        ]
+
+    def moved(self, moves: Sequence[Move], until: Mapping[TopicPartition, datetime]) -> None:
+        """The batch is committed; `until` is the broker's time of each partition's last record in it."""
+        for move in moves:
+            tp = TopicPartition(move.topic, move.partition)
+            owned = self.owned[tp]
+            owned.next_offset = move.end
+            owned.written_until = until.get(tp, owned.written_until)
+
+    def rewind(self) -> None:
+        """Read again what was taken out of the consumer and not written."""
+        for tp, owned in self.owned.items():
+            owned.taken_to = owned.next_offset
+            self._consumer.seek(tp, owned.next_offset)
+
+    def pause(self) -> None:
+        """Fetch nothing for now."""
+        self._consumer.pause(*self.owned)
+
+    def resume(self) -> None:
+        """Fetch what is ours."""
+        self._consumer.resume(*self.owned)
+
+    # freshness ------------------------------------------------------------------------------------------------------
+
+    async def freshness(self, now: datetime) -> list[Mark]:
+        """Up to when each partition of ours is contained: `now` (taken before the call, PostgreSQL's clock) where
+        Kafka has no record that is not written, else the time of the last one written. Sets the lag's metric.
+
+        Raises `KafkaError` or TimeoutError when Kafka does not say where partitions end.
+        """
+        generation = self.generation
+        async with asyncio.timeout(_ENDS_TIMEOUT_S):
+            ends: Mapping[TopicPartition, int] = await self._consumer.end_offsets(list(self.owned))
+            positions = {tp: await self._consumer.position(tp) for tp in ends if tp in self.owned}
+        if generation != self.generation:
+            return []
+        marks = []
+        for tp, owned in self.owned.items():
+            if tp not in ends or tp not in positions:
+                continue
+            # The position passes what is no message (markers of transactions, compacted records).
+            written_to = positions[tp] if owned.next_offset >= owned.taken_to else owned.next_offset
+            lag = max(ends[tp] - written_to, 0)
+            metrics.LAG.labels(tp.topic, tp.partition).set(lag)
+            as_of = now if lag == 0 else owned.written_until
+            if as_of is not None:
+                marks.append(Mark(tp.topic, tp.partition, owned.epoch, as_of))
+        return marks

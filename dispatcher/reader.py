@@ -1,0 +1,105 @@
+"""Takes records out of Kafka's client, from the partitions that are ours."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import (
+    CorruptRecordException,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+    UnsupportedCodecError,
+)
+
+from dispatcher.ownership import Ownership
+
+Records = Mapping[TopicPartition, Sequence[ConsumerRecord]]
+
+#: getmany waits without a bound while a rebalance is under way; this is the bound, in seconds.
+_LIMIT_S: Final = 2.0
+
+
+def _is_of_the_bytes(error: Exception) -> bool:
+    """Whether the client raised it while it took a batch apart; its other errors are about brokers and groups."""
+    return not isinstance(error, KafkaError) or isinstance(error, CorruptRecordException | UnsupportedCodecError)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable(Exception):
+    """The client cannot take apart what lies at `offset` of a partition: an unknown codec, headers that are no text."""
+
+    partition: TopicPartition
+    offset: int
+    error: Exception
+
+
+class OutOfRange(Exception):
+    """The next record of a partition was gone, or beyond its end; it starts over from its oldest record."""
+
+
+class Reader:
+    """Reads for one consumer. What it hands out and nobody settles must be rewound (`Ownership.rewind`)."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, ownership: Ownership) -> None:
+        self._consumer = consumer
+        self._ownership = ownership
+
+    async def read(self, wait: float, most: int) -> Records:
+        """Records as soon as there are some, at most `most`; none after `wait` s.
+
+        Raises `Unreadable`, `OutOfRange`, and `KafkaError` for what only a new client can mend.
+        """
+        try:
+            async with asyncio.timeout(wait + _LIMIT_S):
+                records: Records = await self._consumer.getmany(timeout_ms=int(wait * 1000), max_records=most)
+        except TimeoutError:
+            return {}  # a rebalance is under way
+        except NoOffsetForPartitionError:
+            return {}  # expected before the seek, where the mirror is empty
+        except OffsetOutOfRangeError as error:
+            self._ownership.start_over(error.args[0])
+            raise OutOfRange from error
+        except Exception as error:
+            if not _is_of_the_bytes(error):
+                raise
+            # Records of other partitions may have been taken, and were lost with the error.
+            self._ownership.rewind()
+            await self._find_unreadable()
+            raise KafkaError("records could not be read, and then could") from error
+        for tp, found in records.items():
+            self._ownership.took(tp, found[-1].offset + 1)
+        return records
+
+    async def rest(self, seconds: float) -> None:
+        """Wait without reading, and stay in the group: the client leaves it when nobody asks for records."""
+        generation = self._ownership.generation
+        self._ownership.pause()
+        try:
+            if await self.read(seconds, 1):
+                self._ownership.rewind()  # of a partition that a rebalance has given us meanwhile
+        except (OutOfRange, Unreadable):
+            pass  # comes again when we read
+        if generation == self._ownership.generation:
+            self._ownership.resume()
+
+    async def _find_unreadable(self) -> None:
+        async with asyncio.timeout(_LIMIT_S):
+            ends = await self._consumer.end_offsets(list(self._ownership.owned))
+        for tp, owned in list(self._ownership.owned.items()):
+            if owned.next_offset >= ends[tp]:
+                continue
+            try:
+                async with asyncio.timeout(_LIMIT_S):
+                    await self._consumer.getmany(tp, timeout_ms=1000, max_records=1)
+            except (NoOffsetForPartitionError, OffsetOutOfRangeError, TimeoutError):
+                pass  # another trouble, which the next read tells
+            except Exception as error:
+                if not _is_of_the_bytes(error):
+                    raise
+                raise Unreadable(tp, owned.next_offset, error) from error
+            finally:
+                if tp in self._ownership.owned:
+                    self._ownership.rewind()

@@ -1,0 +1,165 @@
+"""The relay: what the outbox holds goes to Kafka, in order and by one at a time, however many would like to.
+
+One relay per shard holds an advisory lock. A relay that was paused and wakes finds its session ended by PostgreSQL, and
+its producer refused by the broker, because the next one has begun with the same transactional id.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Final, TypeVar
+
+import asyncpg
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError
+
+from dispatcher import metrics, outbox_store
+from dispatcher.outbox_store import Waiting
+from infra import failpoints
+from infra.kafka import start_producer, stop_quietly
+from infra.postgres import Plain, connect
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+#: First half of the advisory lock's key; the second is the shard.
+_LOCK: Final = 0x7265_6C61
+#: PostgreSQL ends the session of a relay that is silent for this long, and with it the lock.
+_IDLE_LIMIT: Final = "10s"
+_PING_S: Final = 3.0
+#: Seconds until one that waits for the lock asks again.
+_STANDBY_S: Final = 2.0
+#: Without a notification we look this often: one may be lost with a connection.
+_LOOK_S: Final = 1.0
+#: Seconds that Kafka may take for one batch; longer means another producer.
+_KAFKA_TIMEOUT_S: Final = 15.0
+_MOST: Final = 1000
+_MOST_BYTES: Final = 4 * 1024 * 1024
+
+
+class Relay:
+    """Relays one shard of the outbox. `run` it, and again after it raised."""
+
+    def __init__(self, shard: int, *, postgres_dsn: str, kafka_bootstrap: str) -> None:
+        self.name = f"relay-{shard}"
+        self._shard = shard
+        self._dsn = postgres_dsn
+        self._bootstrap = kafka_bootstrap
+        self._wake = asyncio.Event()
+        self._trouble: str | None = "not started"
+
+    def trouble(self) -> Mapping[str, str]:
+        """What keeps this relay from its work, for `/readyz`; one that stands by for another has none."""
+        return {self.name: self._trouble} if self._trouble else {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Relay until `stop` is set, or stand by while another one does.
+
+        Raises `KafkaError`, OSError or what PostgreSQL raises; rows that were sent and not deleted are sent again, with
+        the same `ce_id` and `x-seq`.
+        """
+        producer: AIOKafkaProducer | None = None
+        connection: Plain | None = None
+        try:
+            connection = await connect(self._dsn, application=f"patriot-{self.name}", idle_session_timeout=_IDLE_LIMIT)
+            if not await self._lead(connection, stop):
+                return
+            producer = await self._while_alive(connection, self._new_producer())
+            await connection.add_listener(outbox_store.WAKE_CHANNEL, lambda *_: self._wake.set())
+            metrics.RELAY_LEADS.labels(self._shard).set(1)
+            self._trouble = None
+            log.info("relay_leads", shard=self._shard)
+            while not stop.is_set():
+                await self._relay(connection, producer)
+        except Exception as error:
+            self._trouble = f"{type(error).__name__}"
+            raise
+        finally:
+            metrics.RELAY_LEADS.labels(self._shard).set(0)
+            # the session first: the next relay may begin while our producer is still being stopped
+            if connection is not None:
+                await _end(connection)
+            if producer is not None:
+                await stop_quietly(producer)
+
+    async def _lead(self, connection: Plain, stop: asyncio.Event) -> bool:
+        """Wait for the shard's lock; False when it is time to stop."""
+        while not stop.is_set():
+            if await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK, self._shard):
+                return True
+            self._trouble = None  # another one does the work
+            try:
+                await asyncio.wait_for(stop.wait(), _STANDBY_S)
+            except TimeoutError:
+                pass
+        return False
+
+    async def _new_producer(self) -> AIOKafkaProducer:
+        """A producer whose start makes the broker refuse every earlier one of this shard."""
+        async with asyncio.timeout(_KAFKA_TIMEOUT_S):
+            return await start_producer(self._bootstrap, f"patriot-{self.name}", transactional_id=self.name)
+
+    async def _relay(self, connection: Plain, producer: AIOKafkaProducer) -> None:
+        """One turn: read, send, mark; or wait for something to send."""
+        self._wake.clear()
+        waiting = await outbox_store.select_waiting(connection, self._shard, most=_MOST, most_bytes=_MOST_BYTES)
+        if not waiting:
+            try:
+                await asyncio.wait_for(self._wake.wait(), _LOOK_S)
+            except TimeoutError:
+                pass
+            return
+        # No transaction of PostgreSQL is open while Kafka is awaited.
+        await self._while_alive(connection, self._send(producer, waiting))
+        failpoints.hit("relay.after_ack")
+        await outbox_store.delete(connection, [record.seq for record in waiting])
+        metrics.RELAY_SENT.labels(self._shard).inc(len(waiting))
+
+    async def _send(self, producer: AIOKafkaProducer, waiting: Sequence[Waiting]) -> None:
+        """All of `waiting` in one transaction of Kafka; comes back when it is committed.
+
+        One that fails is not aborted here, for that may hang: the next producer's start aborts it.
+        """
+        async with asyncio.timeout(_KAFKA_TIMEOUT_S):
+            await producer.begin_transaction()
+            sent = [await self._send_one(producer, record) for record in waiting]
+            await asyncio.gather(*(acknowledged for acknowledged in sent if acknowledged is not None))
+            await producer.commit_transaction()
+
+    async def _send_one(self, producer: AIOKafkaProducer, record: Waiting) -> Awaitable[object] | None:
+        headers = list(record.headers)
+        if record.key is None and record.value is None:
+            # aiokafka's `send` has no word for this, and a dead letter may be just that
+            batch = producer.create_batch()
+            batch.append(key=None, value=None, timestamp=None, headers=headers)
+            batch.close()
+            acknowledged: Awaitable[object] = await producer.send_batch(batch, record.topic, partition=0)
+            return acknowledged
+        try:
+            acknowledged = await producer.send(record.topic, record.value, record.key, headers=headers)
+        except MessageSizeTooLargeError:
+            # Only a copy of somebody's message can be that large, and it is kept in `dead_letter`.
+            metrics.RELAY_UNSENDABLE.labels(self._shard).inc()
+            log.error("relay_unsendable", shard=self._shard, seq=record.seq, topic=record.topic)
+            return None
+        return acknowledged
+
+    async def _while_alive(self, connection: Plain, work: Awaitable[T]) -> T:
+        """Await Kafka, and keep our session from ending for silence meanwhile."""
+        task = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait({task}, timeout=_PING_S))[0]:
+                await connection.execute("SELECT 1")
+            return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task}, timeout=1)
+
+
+async def _end(connection: Plain) -> None:
+    try:
+        await connection.close(timeout=2)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        connection.terminate()

@@ -11,7 +11,7 @@ from schemas.vocabulary import Category
 JAKARTA: Final = ZoneInfo("Asia/Jakarta")
 
 #: Days on which no office works, beside Saturday and Sunday: national holidays (L) and joint leave (C) by the joint
-#: decree of three ministers of 19 September 2025 (No. 1497, 2 and 5 of 2025), and the fixed first day of the year after.
+#: decree of three ministers of 19 September 2025 (No. 1497, 2 and 5 of 2025), and the first day of the year after.
 HOLIDAYS: Final = frozenset(
     {
         date(2026, 1, 1),  # L Tahun Baru
@@ -50,9 +50,6 @@ class WorkingDays:
 
     count: int
 
-    def __str__(self) -> str:
-        return f"{self.count} working days"
-
 
 Span = timedelta | WorkingDays
 
@@ -75,6 +72,14 @@ _PROMISES: Final[Mapping[Category, Promise]] = {
     Category.TRAFFIC_JAM: Promise(first_look=5 * _MINUTE, accept=2 * _MINUTE, resolve=3 * _HOUR),
     Category.ILLEGAL_DUMPING: Promise(first_look=2 * _HOUR, accept=30 * _MINUTE, resolve=WorkingDays(4)),
 }
+
+
+def in_words(span: Span) -> str:
+    """In Indonesian, for operators: `3 jam`, `4 hari kerja`."""
+    if isinstance(span, WorkingDays):
+        return f"{span.count} hari kerja"
+    minutes = span / timedelta(minutes=1)
+    return f"{minutes / 60:g} jam" if minutes >= 60 else f"{minutes:g} menit"
 
 
 def promise(category: Category) -> Promise:

@@ -60,6 +60,12 @@ class Throttle:
         bucket.tokens, bucket.at = tokens - 1.0, now
         return 0.0
 
+    def give_back(self, caller: str) -> None:
+        """Undo one `take`, for something that counts only when it fails."""
+        bucket = self._buckets.get(caller)
+        if bucket is not None:
+            bucket.tokens = min(self._most, bucket.tokens + 1.0)
+
     def _filled(self, bucket: _Bucket, now: float) -> float:
         return min(self._most, bucket.tokens + (now - bucket.at) * self._per_second)
 

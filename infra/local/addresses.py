@@ -12,6 +12,17 @@ from infra.local.record import write_whole
 _FILE = "up.json"
 
 
+class SignIns(msgspec.Struct, frozen=True):
+    """What `up` tells and its simulator uses."""
+
+    admin_password: str
+    device_api_key: str
+    #: The file of accounts for `patriot simulate`; null without it.
+    simulated: str | None
+    #: The admin was made now: say the password, once.
+    is_new: bool
+
+
 class SignIn(msgspec.Struct, frozen=True):
     """The first admin."""
 

@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
+from dataclasses import dataclass
 
-import asyncpg
 import click
+import msgspec
 from aiokafka.errors import KafkaError
 
-from dispatcher.accounts import AccountError
-from infra.local import addresses, sign_ins
+from infra.local import addresses, process
 from infra.local.keeper import Keeper
 from infra.local.options import Options, choose_port, environment
 from infra.local.service import Service
 from infra.local.services import Places, Simulation, services
 from infra.local.stack import Stack
 from infra.local.trouble import Trouble
-from infra.migrate import MigrationError, migrate
-from infra.postgres import TRANSIENT
 from infra.topics_admin import TopicsError, ensure_topics
 
 #: A service that dies this often before it was ever ready will not get better by itself.
 _DEATHS_AT_START = 3
 #: Seconds after which what is missing is told, and again each time it changes.
 _PATIENCE = 15.0
+#: Seconds for migrations and first sign-ins.
+_PREPARE_TIMEOUT = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told of a running city."""
+
+    places: Places
+    kafka: str
+    postgres: str
+    people: addresses.SignIns
 
 
 class City:
@@ -37,39 +48,45 @@ class City:
             options.data_dir, say, kafka=options.kafka_bootstrap is None, postgres=options.postgres_dsn is None
         )
         self._services: list[Service] = []
-        self._addresses: addresses.Addresses | None = None
+        self._is_up = False
 
     async def run(self) -> None:
         """Bring everything up and keep it so until cancelled; then stop all of it in good order. Raises Trouble."""
-        options = self._options
-        options.check()
+        self._options.check()
         await self._stack.take()
-        addresses.kept_in(self._stack.data.path).unlink(missing_ok=True)
+        try:
+            await self._bring_up()
+        finally:
+            say("Stopping …")
+            await self._stop()
+            say("Stopped.")
+
+    async def _bring_up(self) -> None:
+        options, stack = self._options, self._stack
+        addresses.kept_in(stack.data.path).unlink(missing_ok=True)
         port = choose_port("--port", options.port, options.host)
         feed_port = choose_port("--feed-port", options.feed_port, options.host, avoid=port)
-        async with self._stack as stack:
-            kafka = options.kafka_bootstrap or stack.kafka.bootstrap
-            postgres = options.postgres_dsn or stack.postgres.dsn
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._prepare_kafka(kafka))
-                prepared = group.create_task(self._prepare_postgres(postgres))
-            people = prepared.result()
-            places = self._places(port, feed_port)
-            secret = os.environ.get("PATRIOT_SECRET") or stack.data.secret("city")
-            self._services = services(
-                stack.data,
-                environment(options, port=port, feed_port=feed_port, kafka=kafka, postgres=postgres, secret=secret),
-                places,
-                Simulation(people.device_api_key, people.simulated) if people.simulated else None,
-            )
-            try:
-                await self._serve(places, kafka, postgres, people)
-            finally:
-                say("Stopping …")
-                addresses.kept_in(stack.data.path).unlink(missing_ok=True)
-                await asyncio.gather(*(service.stop() for service in self._services if service.name == "simulate"))
-                await asyncio.gather(*(service.stop() for service in self._services))
-        say("Stopped.")
+        async with asyncio.TaskGroup() as group:
+            kafka = group.create_task(self._kafka())
+            postgres = group.create_task(self._postgres())
+        (dsn, people), places = postgres.result(), self._places(port, feed_port)
+        env = environment(
+            options,
+            port=port,
+            feed_port=feed_port,
+            kafka=kafka.result(),
+            postgres=dsn,
+            secret=os.environ.get("PATRIOT_SECRET") or stack.data.secret("city"),
+        )
+        simulation = Simulation(people.device_api_key, people.simulated) if people.simulated else None
+        self._services = services(stack.data, env, places, simulation)
+        await self._serve(Told(places, kafka.result(), dsn, people))
+
+    async def _stop(self) -> None:
+        addresses.kept_in(self._stack.data.path).unlink(missing_ok=True)
+        for those in (("simulate",), ("web", "dispatcher", "feed")):
+            await asyncio.gather(*(service.stop() for service in self._services if service.name in those))
+        await self._stack.stop()
 
     def _places(self, port: int, feed_port: int) -> Places:
         secure = "s" if self._options.secure else ""
@@ -81,74 +98,87 @@ class City:
             dispatcher_port=self._stack.ports.take("dispatcher"),
         )
 
-    async def _prepare_kafka(self, bootstrap: str) -> None:
-        embedded = self._options.kafka_bootstrap is None
+    async def _kafka(self) -> str:
+        """Kafka with its topics; the answer is where."""
+        outside = self._options.kafka_bootstrap
+        if outside is None:
+            await self._stack.kafka.start()
+        bootstrap = outside or self._stack.kafka.bootstrap
         try:
-            made = await ensure_topics(bootstrap, embedded=embedded)
+            made = await ensure_topics(bootstrap, embedded=outside is None)
         except TopicsError as error:
             raise Trouble(f"Kafka: {error}.") from error
         except (KafkaError, OSError, TimeoutError) as error:
-            where = "the embedded Kafka" if embedded else f"Kafka at {bootstrap} (--kafka-bootstrap)"
+            where = f"Kafka at {bootstrap} (--kafka-bootstrap)" if outside else "The embedded Kafka"
             raise Trouble(f"{where} does not answer ({type(error).__name__}).") from error
         if made:
             say(f"Made {len(made)} topics.")
+        return bootstrap
 
-    async def _prepare_postgres(self, dsn: str) -> sign_ins.SignIns:
-        try:
-            for name in await migrate(dsn):
-                say(f"Applied migration {name}.")
-            return await sign_ins.ensure(
-                dsn, self._stack.data, self._options.admin_password, simulate=self._options.simulate
-            )
-        except MigrationError as error:
-            raise Trouble(f"PostgreSQL: {error}.") from error
-        except AccountError as error:
-            raise Trouble(f"The first admin cannot be made: {error}.") from error
-        except (*TRANSIENT, asyncpg.PostgresError) as error:
-            where = "the embedded PostgreSQL" if self._options.postgres_dsn is None else "PostgreSQL (--postgres-dsn)"
-            raise Trouble(f"{where} cannot be used ({type(error).__name__}: {error}).") from error
+    async def _postgres(self) -> tuple[str, addresses.SignIns]:
+        """PostgreSQL with the newest schema and the first sign-ins; the answer is where, and who."""
+        options = self._options
+        if options.postgres_dsn is None:
+            await self._stack.postgres.start()
+        dsn = options.postgres_dsn or self._stack.postgres.dsn
+        done = await process.run(
+            [sys.executable, "-m", "infra.local.prepare", *(["--simulate"] if options.simulate else [])],
+            env={
+                **os.environ,
+                "PATRIOT_POSTGRES_DSN": dsn,
+                "PATRIOT_DATA_DIR": str(self._stack.data.path),
+                "PATRIOT_ADMIN_PASSWORD": options.admin_password or "",
+            },
+            timeout=_PREPARE_TIMEOUT,
+        )
+        if done.code != 0:
+            raise Trouble(done.last_line.removeprefix("Error: "))
+        *progress, people = done.output.strip().splitlines()
+        for line in progress:
+            say(line)
+        return dsn, msgspec.json.decode(people, type=addresses.SignIns)
 
-    async def _serve(self, places: Places, kafka: str, postgres: str, people: sign_ins.SignIns) -> None:
+    async def _serve(self, told: Told) -> None:
         say("Starting the services …")
         for service in self._services:
             await service.start()
 
-        def tell() -> None:
-            if self._addresses is not None:
-                self._write(places, kafka, postgres, people)
+        def tell_again() -> None:
+            if self._is_up:
+                self._tell(told)
 
-        keepers = {thing.name: Keeper(thing, say, tell) for thing in (*self._stack.servers, *self._services)}
+        keepers = {thing.name: Keeper(thing, say, tell_again) for thing in (*self._stack.servers, *self._services)}
         async with asyncio.TaskGroup() as group:
             for keeper in keepers.values():
                 group.create_task(keeper.run())
             waiting = [group.create_task(_ready(service, keepers[service.name])) for service in self._services]
             await asyncio.wait(waiting)
-            self._write(places, kafka, postgres, people)
-            _welcome(self._options, places, people)
-            await asyncio.Event().wait()
+            self._is_up = True
+            self._tell(told)
+            _welcome(self._options, told)
 
-    def _write(self, places: Places, kafka: str, postgres: str, people: sign_ins.SignIns) -> None:
-        urls = {"kafka": f"kafka://{kafka}", "postgres": f"postgresql://{postgres.rpartition('@')[2]}"}
-        things = [*self._services, *self._stack.servers]
-        self._addresses = addresses.Addresses(
+    def _tell(self, told: Told) -> None:
+        """Write where everything is, for --ready-file and for other commands."""
+        urls = {"kafka": f"kafka://{told.kafka}", "postgres": f"postgresql://{told.postgres.rpartition('@')[2]}"}
+        everything = addresses.Addresses(
             pid=os.getpid(),
-            base_url=places.base_url,
-            feed_url=places.feed_url,
-            kafka_bootstrap=kafka,
-            postgres_dsn=postgres,
-            admin=addresses.SignIn("admin", people.admin_password),
-            device_api_key=people.device_api_key,
+            base_url=told.places.base_url,
+            feed_url=told.places.feed_url,
+            kafka_bootstrap=told.kafka,
+            postgres_dsn=told.postgres,
+            admin=addresses.SignIn("admin", told.people.admin_password),
+            device_api_key=told.people.device_api_key,
             services=[
                 addresses.ServiceAddress(
                     thing.name, thing.child.pid, thing.url if isinstance(thing, Service) else urls[thing.name]
                 )
-                for thing in things
+                for thing in (*self._services, *self._stack.servers)
                 if thing.child is not None
             ],
         )
-        self._addresses.write(addresses.kept_in(self._stack.data.path))
+        everything.write(addresses.kept_in(self._stack.data.path))
         if self._options.ready_file is not None:
-            self._addresses.write(self._options.ready_file)
+            everything.write(self._options.ready_file)
 
 
 async def _ready(service: Service, keeper: Keeper) -> None:
@@ -163,7 +193,8 @@ async def _ready(service: Service, keeper: Keeper) -> None:
         await asyncio.sleep(0.1)
 
 
-def _welcome(options: Options, places: Places, people: sign_ins.SignIns) -> None:
+def _welcome(options: Options, told: Told) -> None:
+    places, people = told.places, told.people
     lines = [
         "",
         f"Patriot is up: {places.base_url}",

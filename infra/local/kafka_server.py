@@ -187,6 +187,9 @@ def _properties(data: Path, port: int, controller_port: int) -> str:
         "group.initial.rebalance.delay.ms": "0",
         # a killed worker's partitions may be asked for sooner than the default floor of 6 s
         "group.min.session.timeout.ms": "1000",
+        # one that was killed is believed gone after this, and its successor waits for that; the default is 9 s
+        "broker.session.timeout.ms": "3000",
+        "broker.heartbeat.interval.ms": "500",
         # threads and buffers of a small machine; the cleaner's default buffer is half our heap
         "num.network.threads": "2",
         "num.io.threads": "4",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from infra.local.data_dir import DataDir
 from infra.local.service import Service
@@ -29,7 +28,7 @@ class Simulation:
     """What the simulated city signs in with."""
 
     device_api_key: str
-    accounts: Path
+    accounts: str
 
 
 def services(data: DataDir, env: Mapping[str, str], places: Places, simulation: Simulation | None) -> list[Service]:
@@ -47,7 +46,7 @@ def services(data: DataDir, env: Mapping[str, str], places: Places, simulation: 
         acts = {
             "PATRIOT_BASE_URL": places.base_url,
             "PATRIOT_DEVICE_API_KEY": simulation.device_api_key,
-            "PATRIOT_SIMULATED_ACCOUNTS": str(simulation.accounts),
+            "PATRIOT_SIMULATED_ACCOUNTS": simulation.accounts,
         }
         found.insert(0, Service("simulate", [*_PATRIOT, "simulate"], {**env, **acts}, data, url=None, ask=""))
     return found

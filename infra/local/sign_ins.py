@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
 from dispatcher import accounts
 from infra.access import DEVICE_PREFIX, new_token
+from infra.local.addresses import SignIns
 from infra.local.data_dir import DataDir
 from infra.postgres import Connection, connect
 from schemas.place import AgencyRef
@@ -55,18 +55,6 @@ STAFF = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SignIns:
-    """What `up` tells and its simulator uses."""
-
-    admin_password: str
-    device_api_key: str
-    #: The file for `patriot simulate`; None without it.
-    simulated: Path | None
-    #: The admin was made now: say the password, once.
-    is_new: bool
-
-
 async def ensure(dsn: str, data: DataDir, admin_password: str | None, *, simulate: bool) -> SignIns:
     """The sign-ins of this data directory, made where they are missing.
 
@@ -89,7 +77,7 @@ async def ensure(dsn: str, data: DataDir, admin_password: str | None, *, simulat
     return SignIns(
         admin_password=password if made else kept or admin_password or "",
         device_api_key=device_key,
-        simulated=data.secret_file(_SIMULATED) if simulate else None,
+        simulated=str(data.secret_file(_SIMULATED)) if simulate else None,
         is_new=made,
     )
 

@@ -78,19 +78,20 @@ class Stack:
                 for server in self.servers:
                     group.create_task(server.start())
         except BaseExceptionGroup as group_of:
-            await self._stop()
+            await self.stop()
             raise first(group_of) from None
         except BaseException:
-            await self._stop()
+            await self.stop()
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stop()
+        await self.stop()
 
-    async def _stop(self) -> None:
+    async def stop(self) -> None:
+        """Stop both in good order and let go of the data directory."""
         try:
             await asyncio.gather(*(server.stop() for server in self.servers))
         finally:

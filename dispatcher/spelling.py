@@ -162,9 +162,22 @@ FALSE_FRIENDS: Final = frozenset(
 )
 
 _SPELLING_OF: Final = {variant: word for word, variants in SPELLINGS.items() for variant in (word, *variants.split())}
+#: What a dot may follow without ending a sentence, beside all words of three letters and fewer.
+_NO_STOP_AFTER: Final = frozenset({STOP, "jend", "komp", "perum", "prov", "blok", "jalan"})
 _SUFFIXES: Final = ("nya", "nye", "ne", "na", "ny", "lah", "kah", "pun", "e", "y", "an")
 _PLACEHOLDER: Final = re.compile(r"https?://\S+|www\.\S+|\[\w+\]|\S+@\S+")
 _PIECE: Final = re.compile(r"wi-?fi|[a-z]+(?:[0-9]+[a-z]+)*2?|[0-9]+(?:[.,:/-][0-9]+)*|[.!?\n]+")
+#: What is one word to us and two to others, and the other way round.
+_WORDS_JOINED: Final[Mapping[str, str]] = {
+    "lalu lintas": "lalin",
+    "lalu-lintas": "lalin",
+    "fly over": "flyover",
+    "fly-over": "flyover",
+    "under pass": "underpass",
+    "ramailancar": "ramai lancar",
+    "&amp;": "&",
+}
+_TWO_WORDS: Final = re.compile("|".join(re.escape(written) for written in _WORDS_JOINED))
 _LEET: Final = str.maketrans("01345", "oieas")
 
 
@@ -175,10 +188,14 @@ def plain(text: str) -> str:
     """
     folded = unicodedata.normalize("NFKD", text).casefold()
     visible = "".join(char for char in folded if unicodedata.category(char) not in {"Mn", "Cf", "Cs"})
-    words = list(_words(_PLACEHOLDER.sub(" ", visible.replace("&amp;", "&").replace("ramailancar", "ramai lancar"))))
+    words = list(_words(_TWO_WORDS.sub(_one_word, _PLACEHOLDER.sub(" ", visible))))
     while words and words[0] == STOP:
         words.pop(0)
     return " ".join(words)
+
+
+def _one_word(match: re.Match[str]) -> str:
+    return _WORDS_JOINED[match[0]]
 
 
 def _words(text: str) -> Iterator[str]:
@@ -187,7 +204,7 @@ def _words(text: str) -> Iterator[str]:
         piece = match[0]
         if not piece[0].isalnum():
             # "jl. H. Simun" holds no sentences: a dot ends one after a long word, or at a line's end
-            if last != STOP and (len(last) > 3 or piece != ".") and ".." not in piece:
+            if last not in _NO_STOP_AFTER and (len(last) > 3 or piece != ".") and ".." not in piece:
                 yield STOP
                 last = STOP
             continue

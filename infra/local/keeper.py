@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from infra.local.process import Child
 from infra.local.trouble import Trouble
+from infra.postgres import backoff
 
-_FIRST_DELAY, _LONGEST_DELAY = 1.0, 30.0
 #: Seconds after which a process that ran counts as having been well: the next delay is the first again.
 _WELL_AFTER = 60.0
 
@@ -32,16 +32,23 @@ class Startable(Protocol):
 class Keeper:
     """Keeps one `thing` running until the task of `run` is cancelled; it must be running when `run` begins."""
 
-    def __init__(self, thing: Startable, say: Callable[[str], None], on_restart: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        thing: Startable,
+        say: Callable[[str], None],
+        on_restart: Callable[[], None],
+        delays: Callable[[], Iterator[float]] = lambda: backoff(first=1.0, most=30.0),
+    ) -> None:
         self.thing = thing
         #: How often it has died.
         self.deaths = 0
         self._say = say
         self._on_restart = on_restart
+        self._delays = delays
 
     async def run(self) -> None:
         """Never comes back."""
-        delay = _FIRST_DELAY
+        delays = self._delays()
         started = time.monotonic()
         trouble = ""
         while True:
@@ -49,10 +56,10 @@ class Keeper:
                 trouble = how_it_ended(await self.thing.child.wait())
             self.deaths += 1
             if time.monotonic() - started > _WELL_AFTER:
-                delay = _FIRST_DELAY
-            self._say(f"{self.thing.name} {trouble}; starting it again in {delay:.0f} s.")
+                delays = self._delays()
+            delay = next(delays)
+            self._say(f"{self.thing.name} {trouble}; starting it again in {delay:g} s.")
             await asyncio.sleep(delay)
-            delay = min(delay * 2, _LONGEST_DELAY)
             started = time.monotonic()
             try:
                 await self.thing.start()

@@ -1,4 +1,4 @@
-"""What a feed node needs to know."""
+"""What a feed node and the pages need to know."""
 
 from pathlib import Path
 
@@ -21,3 +21,11 @@ class FeedSettings(ServiceSettings):
     def pages_elsewhere(self) -> tuple[str, ...]:
         """Origins of pages that may open the feed beside those on the feed's own host."""
         return (*((self.public_url,) if self.public_url else ()), *self.allow_origin)
+
+
+class PagesSettings(ServiceSettings):
+    """`feed_port` is where the feed listens; its host is the pages' own."""
+
+    feed_port: int = Field(default=8081, ge=0, le=65535)
+    #: Where browsers find the feed when that is elsewhere: `wss://feed.bekasi.example/`.
+    feed_url: str | None = Field(default=None, pattern=r"^wss?://[A-Za-z0-9.:\[\]-]+/?$")

@@ -16,7 +16,7 @@ from infra.problem import too_many, unavailable
 from ingest import metrics
 from ingest.intake import Intake, intake_of
 from ingest.metrics import Outcome
-from ingest.publisher import SOURCE, NotHandedOver, OutcomeUnknown, Outgoing
+from ingest.publisher import RECORD_OVERHEAD, SOURCE, NotHandedOver, OutcomeUnknown, Outgoing
 from ingest.readings import MAX_READINGS, sort
 from ingest.trace import traceparent_of
 from schemas import topics
@@ -73,18 +73,20 @@ async def take(request: Request) -> Response:
     declared = request.headers.get("content-length", "")
     size = min(int(declared), MAX_BYTES) if declared.isdecimal() else MAX_BYTES
     with intake.telemetry_bodies.hold(size):
-        found = sort(await read_body(request, MAX_BYTES), datetime.now(UTC))
+        body = await read_body(request, MAX_BYTES)
+        found = sort(body, datetime.now(UTC))
         if found.accepted:
-            await _publish(intake, found.accepted, traceparent_of(request))
+            await _publish(intake, found.accepted, len(body), traceparent_of(request))
     metrics.READINGS.labels(Outcome.ACCEPTED).inc(len(found.accepted))
     metrics.READINGS.labels(Outcome.REFUSED).inc(len(found.rejected))
     return answer(TelemetryReceipt(accepted=len(found.accepted), rejected=tuple(found.rejected)), 202)
 
 
-async def _publish(intake: Intake, readings: Sequence[Reading], traceparent: str) -> None:
+async def _publish(intake: Intake, readings: Sequence[Reading], body_size: int, traceparent: str) -> None:
     deadline = asyncio.get_running_loop().time() + PRODUCE_TIMEOUT_S
+    size = body_size + len(readings) * RECORD_OVERHEAD
     try:
-        await intake.publisher.publish_all(topics.TELEMETRY.name, _records(readings, traceparent), deadline)
+        await intake.publisher.publish_all(topics.TELEMETRY.name, _records(readings, traceparent), size, deadline)
     except NotHandedOver as error:
         metrics.READINGS.labels(Outcome.UNAVAILABLE).inc(len(readings))
         raise unavailable("Readings cannot be taken right now. Nothing was taken; try again.") from error

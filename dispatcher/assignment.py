@@ -10,7 +10,7 @@ from dispatcher.incident import ACTIVE_ASSIGNMENT, new_id
 from schemas.assignment import AssignmentRow
 from schemas.incident import IncidentOfficer
 from schemas.place import AgencyRef
-from schemas.vocabulary import AssignmentStatus, IncidentStatus
+from schemas.vocabulary import AssignmentStatus, IncidentStatus, OfficerStatus
 
 S = AssignmentStatus
 
@@ -197,6 +197,13 @@ def clamped(device_at: datetime, earliest: datetime, now: datetime) -> datetime:
 def legal_verbs(assignment: Assignment) -> tuple[str, ...]:
     """The verbs that its status allows, whoever asks."""
     return tuple(verb for verb, to in VERBS.items() if to in NEXT[assignment.status])
+
+
+def status_of_work(status: OfficerStatus, *, working: bool) -> OfficerStatus:
+    """What an officer is after the own assignments have changed: `busy` while working, and available after that."""
+    if working:
+        return OfficerStatus.BUSY
+    return OfficerStatus.AVAILABLE if status is OfficerStatus.BUSY else status
 
 
 def standing_of(team: Iterable[Assignment], *, last: AssignmentStatus) -> IncidentStatus:

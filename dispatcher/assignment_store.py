@@ -64,9 +64,7 @@ async def select_team(connection: Connection, incident_id: str) -> list[Assignme
 
 async def select_team_for_update(connection: Connection, incident_id: str) -> list[Assignment]:
     """The same, locked in the order of ids. The incident must be locked already (see officer_store)."""
-    rows = await connection.fetch(
-        f"{_SELECT} WHERE a.incident_id = $1 ORDER BY a.id FOR UPDATE OF a", incident_id
-    )
+    rows = await connection.fetch(f"{_SELECT} WHERE a.incident_id = $1 ORDER BY a.id FOR UPDATE OF a", incident_id)
     return sorted((_from_row(row) for row in rows), key=lambda one: (one.offered_at, one.id))
 
 
@@ -75,22 +73,26 @@ async def select_page(
     *,
     officer: str | None,
     agencies: Sequence[AgencyRef],
+    kecamatan: str | None,
     statuses: Sequence[AssignmentStatus],
     after: Mark | None,
     limit: int,
 ) -> list[Assignment]:
-    """Newest change first: of one officer, or of these agencies (none: of all), in these statuses (none: any)."""
+    """Newest change first: of one officer, of these agencies (none: of all), on incidents in this kecamatan, in these
+    statuses (none: any)."""
     rows = await connection.fetch(
         f"{_SELECT} WHERE ($1::text IS NULL OR a.officer = $1)"
         " AND ($2::text[] = '{}' OR o.regency || '/' || o.agency = ANY($2))"
         " AND ($3::text[] = '{}' OR a.status = ANY($3))"
         " AND ($4::timestamptz IS NULL OR (a.updated_at, a.id) < ($4, $5))"
-        " ORDER BY a.updated_at DESC, a.id DESC LIMIT $6",
+        " AND ($6::text IS NULL OR EXISTS (SELECT FROM incident i WHERE i.id = a.incident_id AND i.kecamatan = $6))"
+        " ORDER BY a.updated_at DESC, a.id DESC LIMIT $7",
         officer,
         [str(agency) for agency in agencies],
         [status.value for status in statuses],
         after.updated_at if after else None,
         after.id if after else None,
+        kecamatan,
         limit,
     )
     return [_from_row(row) for row in rows]

@@ -10,6 +10,7 @@ from dispatcher.incident_store import COLUMNS, from_row
 from dispatcher.page import Mark
 from dispatcher.scope import Scope
 from infra.postgres import Connection
+from schemas.incident import IncidentRow
 from schemas.vocabulary import AgencyCode, Category, IncidentStatus, Priority, Regency, ReportChannel
 from schemas.wire import Record, Timestamp
 
@@ -126,6 +127,12 @@ def _literally(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
+async def select_rows(connection: Connection, incident_ids: Sequence[str]) -> dict[str, IncidentRow]:
+    """The rows of these incidents by id."""
+    rows = await connection.fetch(f"SELECT {COLUMNS} FROM incident WHERE id = ANY($1)", list(incident_ids))  # noqa: S608
+    return {row["id"]: from_row(row).row() for row in rows}
+
+
 # One incident with all that is known of it -------------------------------------------------------------------------
 
 
@@ -224,6 +231,12 @@ async def select_story(connection: Connection, incident_id: str, *, personal: bo
         history=tuple(HistoryEntry(**{**row, "status": IncidentStatus(row["status"])}) for row in history),
         decisions=tuple(DecisionOfIncident(**{**row, "because": tuple(row["because"])}) for row in decisions),
     )
+
+
+async def select_photo_ids(connection: Connection, incident_id: str) -> set[str]:
+    """The photos that citizens have sent about an incident."""
+    rows = await connection.fetch("SELECT photos FROM report WHERE incident_id = $1", incident_id)
+    return {photo["id"] for row in rows for photo in row["photos"]}
 
 
 def photo_url(photo_id: str) -> str:

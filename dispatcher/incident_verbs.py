@@ -13,13 +13,13 @@ from dispatcher.cells import distance_m
 from dispatcher.change import Change, Decision
 from dispatcher.incident import VERBS, IllegalMove, Incident, move
 from dispatcher.judgement import Located
+from dispatcher.prioritise import highest
 from dispatcher.routing import Routing, route
 from schemas.geography import PlaceHit
 from schemas.vocabulary import AssignmentStatus, Category, IncidentStatus, Priority, Regency
 
 #: A point corrected by less than this is the same place said better; its name stays (domain.md: a jam's radius).
 _SAME_PLACE_M: Final = 250.0
-_PRIORITIES: Final = tuple(Priority)
 
 
 class NothingChanges(ValueError):
@@ -66,25 +66,35 @@ def triage(
     category = category or incident.category
     routing = route(category, located, sure=True)
     _refuse_idle(incident, category, priority, point, routing, located)
+    handed_over = routing.status is IncidentStatus.TRANSFERRED
+    promise = sla.promise(category).resolve
     judged = msgspec.structs.replace(
         _moved_to(incident, point) if point else incident,
         category=category,
-        priority=priority or _at_least(incident.priority, routing.priority),
+        priority=priority or highest((incident.priority, routing.priority)),
         agency=routing.agency,
         co_agencies=routing.co_agencies,
         transferred_to=routing.transferred_to,
         confidence=1.0,
-        due_at=sla.due(incident.opened_at, sla.promise(category).resolve),
+        due_at=None if handed_over else sla.due(incident.opened_at, promise),
     )
-    after, event = move(judged, routing.status, "triaged", actor=actor, now=now)
-    decisions = [Decision("classify", category.value, (f"said by {actor}",), score=1.0)]
+    # Custody that goes elsewhere is something the citizen is told, as when the rules do it.
+    why = ", ".join(routing.because) if handed_over else None
+    after, event = move(judged, routing.status, "triaged", actor=actor, now=now, note=why, public=handed_over)
+    said = (f"menurut {actor}",)
+    decisions = [Decision("classify", category.value, said, score=1.0)]
     if point:
-        decisions.append(Decision("locate", after.kelurahan or after.kecamatan or "outside", (f"said by {actor}",)))
+        decisions.append(Decision("locate", after.kelurahan or after.kecamatan or "di luar Bekasi", said))
     if priority:
-        decisions.append(Decision("prioritise", priority.value, (f"said by {actor}",)))
-    outcome = str(routing.agency) if routing.agency else routing.status.value
-    decisions.append(Decision("route", outcome, routing.because))
+        decisions.append(Decision("prioritise", priority.value, said))
+    decisions.append(Decision("route", _outcome(routing), routing.because))
+    if after.due_at and after.due_at != incident.due_at:
+        decisions.append(Decision("clock", after.due_at.isoformat(), (f"selesai dalam {sla.in_words(promise)}",)))
     return Change(incident, after, (event,), tuple(decisions))
+
+
+def _outcome(routing: Routing) -> str:
+    return str(routing.agency) if routing.agency else routing.transferred_to or routing.status.value
 
 
 def note(incident: Incident, text: str, *, public: bool, actor: str, now: datetime) -> Change:
@@ -224,10 +234,6 @@ def _is_near(incident: Incident, point: Point) -> bool:
     if incident.address is None or incident.lat is None or incident.lon is None:
         return False
     return distance_m(incident.lat, incident.lon, point.lat, point.lon) <= _SAME_PLACE_M
-
-
-def _at_least(one: Priority, other: Priority) -> Priority:
-    return max(one, other, key=_PRIORITIES.index)
 
 
 def _refuse_idle(

@@ -12,6 +12,7 @@ import asyncpg
 import msgspec
 
 from dispatcher import outbox_store
+from dispatcher.assignment import status_of_work
 from dispatcher.recommend import Candidate
 from infra.postgres import Connection
 from schemas.feed import OfficerRow, Tags
@@ -27,6 +28,15 @@ _ASSIGNMENT: Final = (
 )
 
 
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a phone says it is (WGS 84), and when it was there, not later than now."""
+
+    lat: float
+    lon: float
+    at: datetime
+    accuracy_m: float | None = None
+
+
 class Officer(msgspec.Struct, frozen=True, kw_only=True):
     """An officer of one agency."""
 
@@ -40,6 +50,22 @@ class Officer(msgspec.Struct, frozen=True, kw_only=True):
     accuracy_m: float | None = None
     position_at: datetime | None = None
     updated_at: datetime
+
+    def at(self, position: Position | None) -> "Officer":
+        """The officer at a position, unless a newer one is known or none was told."""
+        if position is None or (self.position_at is not None and position.at < self.position_at):
+            return self
+        moved: Officer = msgspec.structs.replace(
+            self, lat=position.lat, lon=position.lon, accuracy_m=position.accuracy_m, position_at=position.at
+        )
+        return moved
+
+    def off_duty(self) -> "Officer":
+        """The officer at home: where that is, is nobody's business."""
+        gone: Officer = msgspec.structs.replace(
+            self, status=OfficerStatus.OFF_DUTY, lat=None, lon=None, accuracy_m=None, position_at=None
+        )
+        return gone
 
     def row(self, assignment_id: str | None) -> OfficerRow:
         """As others see it."""
@@ -132,6 +158,21 @@ async def has_work(connection: Connection, username: str) -> bool:
     return found
 
 
+async def settle(
+    connection: Connection,
+    usernames: Sequence[str],
+    now: datetime,
+    traceparent: str | None = None,
+    position: Position | None = None,
+) -> None:
+    """Officers whose assignments have changed: `busy` while they work on something, else as they were, or available
+    again. Locks them; writes them and their rows for the board. `position`: where the one officer is by now."""
+    for username, officer in (await select_for_update(connection, usernames)).items():
+        status = status_of_work(officer.status, working=await has_work(connection, username))
+        after = msgspec.structs.replace(officer.at(position), status=status, updated_at=now)
+        await save(connection, after, traceparent)
+
+
 async def add(connection: Connection, officer: Officer) -> None:
     """A new officer, on the board from now on. The account must exist."""
     await connection.execute(
@@ -144,7 +185,7 @@ async def add(connection: Connection, officer: Officer) -> None:
     )
 
 
-async def save(connection: Connection, officer: Officer, traceparent: str | None = None) -> Officer:
+async def save(connection: Connection, officer: Officer, traceparent: str | None = None) -> None:
     """Write an officer whose row is locked, and the row for the board, with the assignment as it is by now.
 
     Who has left the board does not come back to it.
@@ -166,7 +207,6 @@ async def save(connection: Connection, officer: Officer, traceparent: str | None
             connection,
             [outbox_store.row_changed(FeedChannel.OFFICERS, officer.username, row, tags, tags, traceparent)],
         )
-    return officer
 
 
 async def leave(connection: Connection, username: str, now: datetime) -> None:
@@ -174,15 +214,7 @@ async def leave(connection: Connection, username: str, now: datetime) -> None:
     officer = (await select_for_update(connection, [username])).get(username)
     if officer is None:
         return
-    gone = msgspec.structs.replace(
-        officer,
-        status=OfficerStatus.OFF_DUTY,
-        lat=None,
-        lon=None,
-        accuracy_m=None,
-        position_at=None,
-        updated_at=now,
-    )
+    gone: Officer = msgspec.structs.replace(officer.off_duty(), updated_at=now)
     await connection.execute(
         f"UPDATE officer SET ({_COLUMNS}) = ROW ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"  # noqa: S608
         " WHERE username = $1",

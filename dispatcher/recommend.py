@@ -32,7 +32,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An officer who can be asked, and why at this place of the list."""
+    """An officer who can be asked, and why at this place of the list (in Indonesian, for operators)."""
 
     username: str
     because: tuple[str, ...]
@@ -40,7 +40,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """The best first. When `ranked` is empty, `shortfall` says why."""
+    """The best first. When `ranked` is empty, `shortfall` says why (in English, as all errors)."""
 
     ranked: tuple[Choice, ...]
     shortfall: tuple[str, ...]
@@ -82,12 +82,12 @@ def _age_min(one: Candidate, now: datetime) -> float:
 def _because(one: Candidate, lat: float | None, lon: float | None, now: datetime) -> tuple[str, ...]:
     distance = _distance_m(one, lat, lon, now)
     if lat is None or lon is None:
-        where = "available; the incident has no place to be near to"
+        where = "siap; lokasi kejadian belum diketahui"
     elif distance is None:
-        where = "available; no position of the last 30 minutes"
+        where = "siap; tanpa posisi dalam 30 menit terakhir"
     else:
-        where = f"available {distance / 1000:.1f} km away, position {_age_min(one, now):.0f} min old"
-    return (where, f"has {one.open_offers} unanswered offers") if one.open_offers else (where,)
+        where = f"siap, {distance / 1000:.1f} km dari lokasi, posisi {_age_min(one, now):.0f} menit lalu"
+    return (where, f"{one.open_offers} tawaran belum dijawab") if one.open_offers else (where,)
 
 
 def _shortfall(candidates: Sequence[Candidate], agency: str) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ $(BIN)/python:
 		echo "Python's venv module does not work here. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 
 $(VENV)/.installed: requirements/runtime.txt pyproject.toml | $(BIN)/python
-	@echo "Installing packages into .venv (350 MB once, a minute or two) …"
+	@echo "Installing packages into .venv (600 MB once, a minute or two) …"
 	@$(PIP) install --require-hashes --no-deps --only-binary :all: --requirement requirements/runtime.txt
 	@$(PIP) install --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
@@ -71,5 +71,5 @@ $(WEB)/node_modules/.installed: $(WEB)/package-lock.json $(VENV)/.installed
 
 $(WEB)/dist/.built: $(WEB)/node_modules/.installed $(WEB_SOURCES)
 	@echo "Building the pages …"
-	@$(NPM) run --silent build
+	@$(NPM) run --silent build -- --logLevel error
 	@touch $@

@@ -69,3 +69,9 @@ async def close(connection: Connection, consumers: Sequence[str] | None) -> list
         "DELETE FROM breaker WHERE $1::text[] IS NULL OR consumer = ANY($1) RETURNING consumer", consumers
     )
     return sorted(row["consumer"] for row in rows)
+
+
+async def all_open(connection: Connection) -> dict[str, str]:
+    """Consumers that are stopped, and why."""
+    rows = await connection.fetch("SELECT consumer, reason FROM breaker ORDER BY consumer")
+    return {row["consumer"]: row["reason"] for row in rows}

@@ -26,6 +26,7 @@ from dispatcher.mirror import Mirror
 from dispatcher.offset_store import Fenced, Mark
 from dispatcher.ownership import Ownership
 from dispatcher.reader import OutOfRange, Reader, Records, Unreadable
+from dispatcher.supervise import pause
 from dispatcher.unpack import Refused, Unpacker
 from infra import failpoints
 from infra.kafka import start_consumer, stop_quietly
@@ -158,7 +159,7 @@ class Consumer:
             except (KafkaError, OSError, TimeoutError) as error:
                 self._trouble = f"its topics cannot be read: {type(error).__name__}"
                 log.warning("topics_missing", consumer=self.name, error=type(error).__name__)
-                await asyncio.sleep(next(delays))
+                await pause(stop, next(delays))
             else:
                 return True
         return False

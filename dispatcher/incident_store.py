@@ -6,7 +6,7 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from dispatcher import outbox_store
+from dispatcher import deadline_store, outbox_store
 from dispatcher.cells import cell_of
 from dispatcher.change import Change as Change
 from dispatcher.change import Decision as Decision
@@ -88,7 +88,7 @@ async def select_for_update(connection: Connection, incident_ids: Sequence[str])
 
 
 async def save(connection: Connection, changes: Sequence[Change]) -> None:
-    """Write incidents, history, decisions, evidence and outbox rows. The rows of `before` must be locked.
+    """Write incidents, history, decisions, evidence, deadlines and outbox rows. The rows of `before` must be locked.
 
     Raises `StaleVersion` when one is not the version that `before` says: the second fence behind the lock.
     """
@@ -98,6 +98,7 @@ async def save(connection: Connection, changes: Sequence[Change]) -> None:
     await _update([change for change in changes if change.before is not None], connection)
     await _append_history(connection, [event for change in changes for event in change.events])
     await _append_reasons(connection, changes)
+    await deadline_store.schedule(connection, changes)
     await outbox_store.add(connection, [record for change in changes for record in _outgoing(change)])
 
 

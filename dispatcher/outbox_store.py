@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 from zlib import crc32
 
@@ -37,6 +36,8 @@ class Outgoing:
     value: bytes | None
     headers: Mapping[str, str]
     traceparent: str
+    #: The relay that sends it, where that is not told by the key.
+    shard: int | None = None
 
 
 #: Headers as Kafka has them: names may repeat, values may be any bytes or missing.
@@ -103,7 +104,7 @@ async def add(connection: Connection, outgoing: Iterable[Outgoing], *, shards: i
         [row.value for row in rows],
         [msgspec.json.encode(row.headers).decode() for row in rows],
         [row.traceparent for row in rows],
-        [shard_of(row.key, shards) for row in rows],
+        [shard_of(row.key, shards) if row.shard is None else row.shard for row in rows],
     )
     await connection.execute("SELECT pg_notify($1, '')", WAKE_CHANNEL)
 
@@ -195,18 +196,3 @@ def _waiting(row: asyncpg.Record) -> Waiting:
 async def delete(connection: Connection, seqs: Sequence[int]) -> None:
     """Forget records that Kafka has."""
     await connection.execute("DELETE FROM outbox WHERE seq = ANY($1)", seqs)
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """How much waits for the relay."""
-
-    rows: int
-    #: When the oldest was written; None when nothing waits.
-    oldest_at: datetime | None
-
-
-async def backlog(connection: Connection) -> Backlog:
-    """What waits in all shards."""
-    row = await connection.fetchrow("SELECT count(*) AS rows, min(created_at) AS oldest_at FROM outbox")
-    return Backlog(row["rows"], row["oldest_at"]) if row else Backlog(0, None)

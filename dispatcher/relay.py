@@ -15,6 +15,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from dispatcher import metrics, outbox_store
 from dispatcher.outbox_store import Waiting
+from dispatcher.supervise import pause
 from infra import failpoints
 from infra.kafka import start_producer, stop_quietly
 from infra.postgres import Plain, connect
@@ -89,10 +90,7 @@ class Relay:
             if await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK, self._shard):
                 return True
             self._trouble = None  # another one does the work
-            try:
-                await asyncio.wait_for(stop.wait(), _STANDBY_S)
-            except TimeoutError:
-                pass
+            await pause(stop, _STANDBY_S)
         return False
 
     async def _new_producer(self) -> AIOKafkaProducer:
@@ -105,10 +103,7 @@ class Relay:
         self._wake.clear()
         waiting = await outbox_store.select_waiting(connection, self._shard, most=_MOST, most_bytes=_MOST_BYTES)
         if not waiting:
-            try:
-                await asyncio.wait_for(self._wake.wait(), _LOOK_S)
-            except TimeoutError:
-                pass
+            await pause(self._wake, _LOOK_S)
             return
         # No transaction of PostgreSQL is open while Kafka is awaited.
         await self._while_alive(connection, self._send(producer, waiting))

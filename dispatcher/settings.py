@@ -1,0 +1,34 @@
+"""What the dispatcher can be told, beside what every service is told."""
+
+from typing import Final
+
+from pydantic import Field
+
+from infra.settings import ServiceSettings
+
+_PORT: Final = 8082
+
+
+class DispatcherSettings(ServiceSettings):
+    """Settings of `patriot dispatcher`; each is `PATRIOT_<NAME>` in the environment."""
+
+    #: The dispatcher signs nothing.
+    secret: str = ""
+    #: Port of health and metrics; without it PATRIOT_PORT, if that is given.
+    dispatcher_port: int = Field(default=_PORT, ge=0, le=65535)
+    #: Connections to PostgreSQL, those of the relays apart.
+    dispatcher_connections: int = Field(default=10, ge=4, le=100)
+    #: A worker that is silent for this long loses its partitions. Kafka's own least is 6 s unless it is told otherwise.
+    session_timeout_ms: int = Field(default=10_000, ge=1_000, le=60_000)
+    #: Messages of one transaction.
+    max_batch: int = Field(default=500, ge=1, le=5_000)
+    #: Days that raw readings are kept.
+    readings_days: int = Field(default=30, ge=8, le=3_650)
+    #: The clocks run ahead of PostgreSQL's by this: for tests and rehearsals, where nobody waits a day.
+    clocks_ahead_s: float = Field(default=0.0, ge=0)
+
+    @property
+    def http_port(self) -> int:
+        """The port to listen on."""
+        given = self.model_fields_set
+        return self.port if "port" in given and "dispatcher_port" not in given else self.dispatcher_port

@@ -1,0 +1,58 @@
+"""One dispatcher process: consumers, relays, clocks and pulse side by side, each kept running by itself."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from dispatcher import metrics, outbox_store
+from dispatcher.clocks import Clocks
+from dispatcher.consumer import Consumer, ConsumerOptions
+from dispatcher.effects import Effects
+from dispatcher.maintenance import Maintenance
+from dispatcher.pulse import Pulse
+from dispatcher.relay import Relay
+from dispatcher.settings import DispatcherSettings
+from dispatcher.supervise import Supervised
+from infra.postgres import Pool
+
+
+class Worker:
+    """Everything that runs in the background. Any number of processes may run one each."""
+
+    def __init__(self, settings: DispatcherSettings, effects: Sequence[Effects], pool: Pool) -> None:
+        options = ConsumerOptions(
+            settings.kafka_bootstrap, session_timeout_ms=settings.session_timeout_ms, max_batch=settings.max_batch
+        )
+        # One consumer each: a flood of readings never delays a report.
+        self.consumers = [Consumer(effect, pool, options) for effect in effects]
+        self.relays = [
+            Relay(shard, postgres_dsn=settings.postgres_dsn, kafka_bootstrap=settings.kafka_bootstrap)
+            for shard in range(outbox_store.SHARDS)
+        ]
+        self.pulse = Pulse(pool, self.consumers)
+        clocks = Clocks(pool, ahead=timedelta(seconds=settings.clocks_ahead_s))
+        maintenance = Maintenance(pool, readings_days=settings.readings_days)
+        self._tasks = [
+            *(Supervised(consumer.name, consumer.run) for consumer in self.consumers),
+            *(Supervised(relay.name, relay.run) for relay in self.relays),
+            Supervised("pulse", self.pulse.run),
+            Supervised("clocks", clocks.run),
+            Supervised("maintenance", maintenance.run),
+        ]
+        metrics.start_at_zero(tuple(consumer.name for consumer in self.consumers), outbox_store.SHARDS)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set and all is finished that was under way."""
+        async with asyncio.TaskGroup() as group:
+            for task in self._tasks:
+                group.create_task(task.run(stop), name=task.name)
+
+    def trouble(self) -> Mapping[str, str]:
+        """What is not able to work, and why; empty when all is well."""
+        found = {task.name: task.trouble for task in self._tasks if task.trouble is not None}
+        for consumer in self.consumers:
+            found.update(consumer.trouble())
+        for relay in self.relays:
+            found.update(relay.trouble())
+        found.update(self.pulse.trouble())
+        return found

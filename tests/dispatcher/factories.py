@@ -10,7 +10,7 @@ import msgspec
 from dispatcher.effects import Message
 from schemas import topics
 from schemas.envelope import Envelope, new_traceparent
-from schemas.report import ReportSubmitted
+from schemas.report import ContactGiven, ReportSubmitted
 from schemas.telemetry import TrafficObserved, WifiObserved
 from schemas.vocabulary import ReportChannel
 
@@ -53,6 +53,7 @@ def a_message(value: msgspec.Struct, received_at: datetime = NOW) -> Message:
     """The record of Kafka that carries it."""
     kinds = {
         ReportSubmitted: (topics.REPORT.name, topics.REPORT_SUBMITTED),
+        ContactGiven: (topics.CONTACT.name, topics.CONTACT_GIVEN),
         TrafficObserved: (topics.TELEMETRY.name, topics.TRAFFIC_OBSERVED),
         WifiObserved: (topics.TELEMETRY.name, topics.WIFI_OBSERVED),
     }

@@ -1,0 +1,114 @@
+"""The incidents around a batch's sightings, locked against other workers: one event in the city stays one incident."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from dispatcher import incident_store, report_store
+from dispatcher.casebook import Patch, home, patches_around
+from dispatcher.correlate import TEXTS_KEPT, Candidate, Whereabouts, in_reach
+from dispatcher.sighting import Sighting
+from infra.postgres import Connection
+from schemas.vocabulary import Category
+
+#: First key of the advisory locks: one family per category. Second: the cell, folded into so many that all locks of
+#: all workers together (8 × 512) fit PostgreSQL's default lock table of 6,400. Two cells with one number only wait for
+#: each other.
+_STRIPES: Final = 512
+_FAMILIES: Final = {category: number for number, category in enumerate(Category)}
+
+
+async def select_for_update(
+    connection: Connection, sightings: Sequence[Sighting], also: Collection[str] = ()
+) -> list[Candidate]:
+    """Every incident in reach of the sightings, and those with the ids of `also`, their rows locked.
+
+    Until the transaction ends no other worker decides about the sightings' surroundings.
+    """
+    around = {patch for sighting in sightings for patch in patches_around(sighting)}
+    await _lock(connection, around)
+    # In a later statement (READ COMMITTED): only this one sees what the worker before has committed.
+    seen = await _look_around(connection, around)
+    near = sorted(_in_reach(sightings, seen) | set(also))
+    if not near:
+        return []
+    incidents = await incident_store.select_for_update(connection, near)
+    told = await report_store.told(connection, near, TEXTS_KEPT - 1)
+    return [
+        Candidate(
+            incident,
+            told[incident_id].first_arrival
+            if incident_id in told
+            else min(incident.opened_at, incident.last_report_at),
+            seen[incident_id].last_arrival if incident_id in seen else incident.last_report_at,
+            told[incident_id].texts if incident_id in told else (),
+        )
+        for incident_id, incident in incidents.items()
+    ]
+
+
+async def _lock(connection: Connection, patches: Collection[Patch]) -> None:
+    """Advisory locks in one statement and in ascending order, so that two workers never embrace."""
+    keys = sorted({(_FAMILIES[patch.category], patch.cell % _STRIPES) for patch in patches})
+    await connection.execute(
+        "SELECT count(pg_advisory_xact_lock(family, cell)) FROM unnest($1::int[], $2::int[]) AS k (family, cell)",
+        [family for family, _ in keys],
+        [cell for _, cell in keys],
+    )
+
+
+class _Seen(NamedTuple):
+    """A first look at an incident, enough to pass over what is out of reach before its row is locked."""
+
+    category: Category
+    where: Whereabouts
+    #: At the latest; when it was opened may be later than that, when reports had to wait for us.
+    first_arrival: datetime
+    #: Of the newest sighting; a sensor that still sees the jam counts as one.
+    last_arrival: datetime
+
+
+async def _look_around(connection: Connection, patches: Collection[Patch]) -> dict[str, _Seen]:
+    rows = await connection.fetch(
+        """
+        SELECT id, category, lat, lon, kecamatan, kelurahan,
+               least(opened_at, last_report_at) AS first,
+               greatest(last_report_at, (SELECT max(s.received_at) FROM sensor s WHERE s.incident_id = i.id)) AS last
+          FROM incident i
+         WHERE status NOT IN ('closed', 'rejected', 'merged', 'transferred')
+           AND (cell, category) IN (SELECT * FROM unnest($1::bigint[], $2::text[]))
+        UNION ALL
+        SELECT id, category, lat, lon, kecamatan, kelurahan, least(opened_at, last_report_at), last_report_at
+          FROM incident
+         WHERE status NOT IN ('closed', 'rejected', 'merged', 'transferred')
+           AND cell IS NULL AND (kecamatan, category) IN (SELECT * FROM unnest($3::text[], $4::text[]))
+        """,
+        [patch.cell for patch in patches if patch.kecamatan is None],
+        [patch.category for patch in patches if patch.kecamatan is None],
+        [patch.kecamatan for patch in patches if patch.kecamatan is not None],
+        [patch.category for patch in patches if patch.kecamatan is not None],
+    )
+    return {
+        row["id"]: _Seen(
+            Category(row["category"]),
+            Whereabouts(row["lat"], row["lon"], row["kecamatan"], row["kelurahan"]),
+            row["first"],
+            row["last"],
+        )
+        for row in rows
+    }
+
+
+def _in_reach(sightings: Sequence[Sighting], seen: Mapping[str, _Seen]) -> set[str]:
+    at: dict[Patch, list[str]] = {}
+    for incident_id, each in seen.items():
+        patch = home(each.category, each.where.lat, each.where.lon, each.where.kecamatan)
+        if patch is not None:
+            at.setdefault(patch, []).append(incident_id)
+    return {
+        incident_id
+        for sighting in sightings
+        for patch in patches_around(sighting)
+        for incident_id in at.get(patch, ())
+        if in_reach(sighting, seen[incident_id].where, seen[incident_id].first_arrival, seen[incident_id].last_arrival)
+    }

@@ -216,3 +216,15 @@ def _index() -> Mapping[str, Named]:
 
 def _joined(name: str) -> str:
     return "".join(word for word in plain(name).split() if word != STOP)
+
+
+def known_landmark(mark: str, name: tuple[str, ...]) -> Landmark | None:
+    """The landmark that a text's words mean: with the word that announced them ("jalan"), or without; the longest."""
+    index = _index()
+    for length in range(len(name), 0, -1):
+        joined = "".join(name[:length])
+        for key in (mark + joined, joined):
+            place = index.get(key)
+            if isinstance(place, Landmark):
+                return place
+    return None

@@ -19,22 +19,13 @@ def with_data_dir(command: click.Command) -> click.Command:
         for child in command.commands.values():
             with_data_dir(child)
     needed = [parameter for parameter in command.params if parameter.name in _NEEDS]
-    if not needed or any(parameter.name == "data_dir" for parameter in command.params):
+    if not needed:
         return command
-    command.params.insert(
-        0,
-        click.Option(
-            ["--data-dir"],
-            type=click.Path(path_type=Path, file_okay=False),
-            default=Path(".patriot"),
-            show_default=True,
-            envvar="PATRIOT_DATA_DIR",
-            is_eager=True,  # known before the addresses are asked for
-            expose_value=False,
-            callback=_remember,
-            help="Data directory of `patriot up`, to find Kafka and PostgreSQL by.",
-        ),
-    )
+    own = next((parameter for parameter in command.params if parameter.name == "data_dir"), None)
+    if own is None:
+        own = _data_dir_option()
+        command.params.insert(0, own)
+    own.is_eager = True  # known before the addresses are asked for
     names = [parameter.name for parameter in needed]
     for parameter in needed:
         attribute = str(parameter.name)
@@ -42,9 +33,21 @@ def with_data_dir(command: click.Command) -> click.Command:
     return command
 
 
-def _remember(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
-    context.meta[_DATA_DIR] = value
-    return value
+def _data_dir_option() -> click.Option:
+    def remember(context: click.Context, _: click.Parameter, value: Path) -> Path:
+        context.meta[_DATA_DIR] = value
+        return value
+
+    return click.Option(
+        ["--data-dir"],
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path(".patriot"),
+        show_default=True,
+        envvar="PATRIOT_DATA_DIR",
+        expose_value=False,  # the command does not know of it
+        callback=remember,
+        help="Data directory of `patriot up`, to find Kafka and PostgreSQL by.",
+    )
 
 
 def _find(*, kafka: bool) -> object:
@@ -52,5 +55,6 @@ def _find(*, kafka: bool) -> object:
     if _FOUND not in context.meta:
         # loaded when needed, as subcommands are: it brings the whole stack, which a service has no use for
         finding = import_module("infra.local.finding")
-        context.meta[_FOUND] = finding.find(context, context.meta[_DATA_DIR], kafka=kafka)
+        data_dir = context.meta.get(_DATA_DIR) or context.params["data_dir"]
+        context.meta[_FOUND] = finding.find(context, data_dir, kafka=kafka)
     return context.meta[_FOUND]

@@ -109,6 +109,14 @@ def test_a_city_goes_on_after_everything_was_killed(own_city: City, folder: Path
     assert not list((again.data_dir / "run").iterdir())
 
 
+def test_commands_find_the_database_also_while_nothing_runs(own_city: City) -> None:
+    """The city was stopped by the test before."""
+    done = own_city.patriot("user", "list", "--data-dir", str(own_city.data_dir))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("admin")
+    assert not list((own_city.data_dir / "run").iterdir())
+
+
 def test_ctrl_c_while_it_comes_up_leaves_nothing_behind(tmp_path: Path) -> None:
     with subprocess.Popen([*COMMAND, "up", "--data-dir", str(tmp_path / "data")], stderr=subprocess.PIPE) as starting:
         run = tmp_path / "data" / "run"

@@ -10,6 +10,8 @@ import pytest
 from tests.city import City, start_city, stop_city
 from tests.people import Citizen, Gateway, Staff
 
+pytest_plugins = ["tests.stack", "tests.dispatcher.database"]
+
 PROJECT = Path(__file__).resolve().parents[1]
 
 

@@ -1,0 +1,78 @@
+"""A service of ours as a process that a test may kill, with a named fail point armed if it likes."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from infra.local.ports import find_free
+
+SECRET = "5a" * 32
+
+
+class Service:
+    """`patriot NAME` on loopback. `start` comes back once it is ready; the log is kept for a test that failed."""
+
+    def __init__(self, name: str, folder: Path, port_variable: str, environment: Mapping[str, str]) -> None:
+        self.name = name
+        self.port = find_free("127.0.0.1")
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._log = folder / f"{name}-{self.port}.log"
+        self._environment = {**os.environ, "PATRIOT_SECRET": SECRET, port_variable: str(self.port), **environment}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, failpoints: str = "", patience: float = 30.0) -> Self:
+        """Start it; with `failpoints` such as `ingest.after_ack=kill@40` it will kill itself there."""
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "infra.local.cli", self.name],
+                env={**self._environment, "PATRIOT_FAILPOINTS": failpoints},
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + patience
+        while True:
+            if self.process.poll() is not None:
+                if failpoints:
+                    return self  # it reached its point before it was ready
+                raise AssertionError(f"{self.name} ended with {self.process.returncode}:\n{self.tail()}")
+            try:
+                if httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200:
+                    return self
+            except httpx.HTTPError:
+                pass
+            assert time.monotonic() < deadline, f"{self.name} is not ready:\n{self.tail()}"
+            time.sleep(0.05)
+
+    def wait_killed(self, patience: float = 30.0) -> None:
+        """Wait until it has killed itself at its fail point."""
+        assert self.process is not None
+        try:
+            code = self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} did not reach its fail point:\n{self.tail()}") from None
+        assert code == -9, f"{self.name} ended with {code}, not by SIGKILL:\n{self.tail()}"
+
+    def kill(self) -> None:
+        """kill -9, if it still runs."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def tail(self) -> str:
+        """The end of its log."""
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-30:])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Request
@@ -287,3 +287,6 @@ async def require_photos(connection: Connection, incident_id: str, photo_ids: Se
     """422 for a photo that is not one of this incident."""
     if photo_ids and not set(photo_ids) <= await incident_query.select_photo_ids(connection, incident_id):
         raise invalid("photo_ids", "not a photo of this incident")
+
+
+TYPES: Final = (Triage, Assign, AddNote, Resolve, Close)

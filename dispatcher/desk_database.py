@@ -100,4 +100,3 @@ class Database:
         """What every check before let through and PostgreSQL will never take: the sender's, not ours to repeat."""
         log.warning("value_refused_by_database", error=type(error).__name__)
         return Problem(422, "invalid", "A value is not one that can be kept.")
-

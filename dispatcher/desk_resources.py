@@ -12,7 +12,6 @@ from dispatcher.desk_settings import DeskSettings
 from dispatcher.passwords import Passwords
 from dispatcher.scope import Scope
 from infra.access import Access, Principal
-from infra.objects import Objects
 from infra.photos import Photos
 from infra.problem import Problem, too_many
 from infra.throttle import Throttle, client_address
@@ -40,7 +39,6 @@ class Desk:
     database: Database
     access: Access
     passwords: Passwords
-    objects: Objects
     photos: Photos
     geography: Geography
     throttles: Throttles

@@ -99,9 +99,7 @@ async def sign_out(request: Request) -> Response:
     return response
 
 
-@router.get(
-    "/api/v1/me", **describe(summary="Who I am", returns=User, errors=(401, 503), security=SIGNED_IN)
-)
+@router.get("/api/v1/me", **describe(summary="Who I am", returns=User, errors=(401, 503), security=SIGNED_IN))
 async def me(request: Request) -> Response:
     """The signed-in person."""
     principal = await desk_of(request).access.staff(request)
@@ -156,3 +154,6 @@ def _user(principal: Principal) -> User:
         agencies=principal.agencies,
         kecamatan=principal.kecamatan,
     )
+
+
+TYPES: Final = (User, SignIn, SessionOpened)

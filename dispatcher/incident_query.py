@@ -239,6 +239,13 @@ async def select_photo_ids(connection: Connection, incident_id: str) -> set[str]
     return {photo["id"] for row in rows for photo in row["photos"]}
 
 
+async def select_incident_of_photo(connection: Connection, photo_id: str) -> str | None:
+    """The incident whose report a photo came with."""
+    report_id, _, _ = photo_id.rpartition("-")
+    row = await connection.fetchrow("SELECT incident_id, photos FROM report WHERE id = $1", report_id)
+    return row["incident_id"] if row and any(photo["id"] == photo_id for photo in row["photos"]) else None
+
+
 def photo_url(photo_id: str) -> str:
     """Where the desk serves a photo, root-relative."""
     return f"/api/v1/photos/{photo_id}"

@@ -14,6 +14,7 @@ from dispatcher.change import Change, Decision
 from dispatcher.incident import VERBS, IllegalMove, Incident, move
 from dispatcher.judgement import Located
 from dispatcher.prioritise import highest
+from dispatcher.readable_place import readable_place
 from dispatcher.routing import Routing, route
 from schemas.geography import PlaceHit
 from schemas.vocabulary import AssignmentStatus, Category, IncidentStatus, Priority, Regency
@@ -226,8 +227,9 @@ def _moved_to(incident: Incident, point: Point) -> Incident:
     )
     if _is_near(incident, point):
         return moved
-    address = ", ".join(filter(None, (hit.kelurahan, hit.kecamatan))) if hit else None
-    return msgspec.structs.replace(moved, address=address, named_places=())
+    address = readable_place(_at(point.lat, point.lon, hit))
+    elsewhere: Incident = msgspec.structs.replace(moved, address=address, named_places=())
+    return elsewhere
 
 
 def _is_near(incident: Incident, point: Point) -> bool:

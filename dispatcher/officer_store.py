@@ -185,8 +185,8 @@ async def add(connection: Connection, officer: Officer) -> None:
     )
 
 
-async def save(connection: Connection, officer: Officer, traceparent: str | None = None) -> None:
-    """Write an officer whose row is locked, and the row for the board, with the assignment as it is by now.
+async def save(connection: Connection, officer: Officer, traceparent: str | None = None) -> OfficerRow:
+    """Write an officer whose row is locked, and the row for the board (the answer), with the assignment as it is.
 
     Who has left the board does not come back to it.
     """
@@ -195,18 +195,19 @@ async def save(connection: Connection, officer: Officer, traceparent: str | None
         " WHERE username = $1",
         *_values(officer),
     )
-    now_is = await connection.fetchrow(
+    found = await connection.fetchrow(
         f"SELECT {_ASSIGNMENT}, c.disabled_at IS NULL AS in_use"  # noqa: S608
         " FROM officer o JOIN account c USING (username) WHERE username = $1",
         officer.username,
     )
-    if now_is is not None and now_is["in_use"]:
+    row = officer.row(found["assignment_id"] if found else None)
+    if found and found["in_use"]:
         tags = officer.tags()
-        row = officer.row(now_is["assignment_id"])
         await outbox_store.add(
             connection,
             [outbox_store.row_changed(FeedChannel.OFFICERS, officer.username, row, tags, tags, traceparent)],
         )
+    return row
 
 
 async def leave(connection: Connection, username: str, now: datetime) -> None:

@@ -13,7 +13,7 @@ from schemas.wire import Record, Timestamp
 Language = Literal["id", "en"]
 
 #: Outside bodies belong to no regency: their name stands alone.
-_OUTSIDE: Final = frozenset({AgencyCode.PLN, AgencyCode.TOLL, AgencyCode.OTHER_GOV})
+OUTSIDE: Final = frozenset({AgencyCode.PLN, AgencyCode.TOLL, AgencyCode.OTHER_GOV})
 
 
 class Named(Record, frozen=True):
@@ -84,7 +84,7 @@ def label(status: IncidentStatus, language: Language) -> str:
 def agency_name(agency: AgencyRef) -> str:
     """As it stands on its office: `Dinas Perhubungan Kota Bekasi`."""
     name = AGENCY_NAME[agency.agency]
-    return name if agency.agency in _OUTSIDE else f"{name} {REGENCY_NAME[agency.regency]}"
+    return name if agency.agency in OUTSIDE else f"{name} {REGENCY_NAME[agency.regency]}"
 
 
 def language_of(accept_language: str | None) -> Language:

@@ -1,0 +1,85 @@
+"""Photos of reports, for staff in whose scope their incident is, and for whoever has the report's code."""
+
+from hashlib import sha256
+from typing import Final
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from dispatcher import incident_query, incident_store, tracking_query
+from dispatcher.desk_incidents import IMPERSONAL
+from dispatcher.desk_query import Parameters
+from dispatcher.desk_resources import SIGNED_IN, Desk, desk_of, role_of, scope_of
+from dispatcher.desk_tracking import checked_code
+from infra.http import describe, parameter
+from infra.photos import CONTENT_TYPE, PhotoSize
+from infra.problem import Problem, unavailable
+
+router = APIRouter(tags=["photos"])
+
+#: Kept by this one browser, and asked for again each time: whoever loses the right to see it, loses it at once.
+_CACHE: Final = "private, no-cache"
+
+
+@router.get(
+    "/api/v1/photos/{photo_id}",
+    **describe(
+        summary="A photo of a report",
+        content={CONTENT_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+        errors=(401, 404, 422, 429, 503),
+        parameters=(
+            parameter("photo_id", "path", "Its id", {"type": "string"}, required=True),
+            parameter("size", "query", "`full` when left out", {"type": "string", "enum": list(PhotoSize)}),
+            parameter("code", "query", "The report's tracking code, in place of a session", {"type": "string"}),
+        ),
+        security=(*SIGNED_IN, {}),
+    ),
+)
+async def get_photo(request: Request) -> Response:
+    """JPEG with a strong ETag; 304 when the asker has it already."""
+    desk = desk_of(request)
+    given = Parameters(request, ("size", "code"))
+    size = given.member("size", PhotoSize) or PhotoSize.FULL
+    photo_id = str(request.path_params["photo_id"])
+    await _require_right(desk, request, photo_id, given.one("code"))
+    try:
+        data = await desk.photos.read(photo_id, size)
+    except OSError as error:
+        raise unavailable("Photos cannot be read at the moment. Try again.") from error
+    if data is None:
+        raise _no_such_photo()
+    etag = f'"{sha256(data).hexdigest()}"'
+    headers = {"ETag": etag, "Cache-Control": _CACHE, "X-Content-Type-Options": "nosniff"}
+    if _has_it(request, etag):
+        return Response(status_code=304, headers=headers)
+    return Response(data, headers=headers, media_type=CONTENT_TYPE)
+
+
+async def _require_right(desk: Desk, request: Request, photo_id: str, code: str | None) -> None:
+    """404 unless the code or the session opens this photo; 401 without either."""
+    if not incident_query.is_id(photo_id):
+        raise _no_such_photo()
+    if code is not None:
+        known = checked_code(desk, request, code)
+        async with desk.database.connection() as connection:
+            if await tracking_query.code_opens(connection, known, photo_id):
+                return
+        raise _no_such_photo()
+    principal = await desk.access.staff(request)
+    async with desk.database.connection() as connection:
+        incident_id = await incident_query.select_incident_of_photo(connection, photo_id)
+        incident = await incident_store.select(connection, incident_id) if incident_id else None
+    if incident is None or not scope_of(principal).covers(incident) or role_of(principal) in IMPERSONAL:
+        raise _no_such_photo()
+
+
+def _no_such_photo() -> Problem:
+    return Problem(404, "no-such-photo", "There is no such photo for you.")
+
+
+def _has_it(request: Request, etag: str) -> bool:
+    known = [part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")]
+    return etag in known or "*" in known
+
+
+TYPES: Final[tuple[type, ...]] = ()

@@ -9,7 +9,7 @@ from typing import Final
 import asyncpg
 import click
 
-from infra.postgres import TRANSIENT, Plain, connect
+from infra.postgres import TRANSIENT, Connection, connect
 
 #: Any number that nothing else in this database locks.
 _ADVISORY_KEY: Final = 0x7061_7472
@@ -50,7 +50,7 @@ def newest() -> int:
     return migrations()[-1].number
 
 
-async def applied(connection: Plain) -> dict[int, str]:
+async def applied(connection: Connection) -> dict[int, str]:
     """Checksums of the migrations that the database has, by number; empty for a new database."""
     if not await connection.fetchval("SELECT to_regclass('schema_migration') IS NOT NULL"):
         return {}

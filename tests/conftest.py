@@ -6,11 +6,16 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.city import City, start_city, stop_city
 from tests.people import Citizen, Gateway, Staff
 
 pytest_plugins = ["tests.stack", "tests.dispatcher.database"]
+
+# A deadline per example would test how busy the machine is.
+settings.register_profile("patriot", deadline=None)
+settings.load_profile("patriot")
 
 PROJECT = Path(__file__).resolve().parents[1]
 

@@ -228,3 +228,9 @@ def known_landmark(mark: str, name: tuple[str, ...]) -> Landmark | None:
             if isinstance(place, Landmark):
                 return place
     return None
+
+
+def names_an_area(name: tuple[str, ...]) -> bool:
+    """Whether words name a kelurahan, a kecamatan or a city rather than a spot."""
+    place = _index().get("".join(name))
+    return place is not None and not isinstance(place, Landmark)

@@ -80,7 +80,10 @@ class Grouping(msgspec.Struct, frozen=True):
 
 
 class _Words(msgspec.Struct, frozen=True):
+    #: Alike enough to be one event.
     same: bool
+    #: They name one place.
+    one_place: bool
     score: float
     because: tuple[str, ...]
 
@@ -124,25 +127,25 @@ def _match(sighting: Sighting, candidate: Candidate) -> _Match | None:
     if near is None or gap > window:
         return None
     nearness, place = near
-    words = _likeness(sighting.text, candidate.texts, gap)
-    if words is None or (not words.same and _needs_like_words(sighting, incident)):
+    words = _likeness(sighting.text, candidate.texts, gap, window)
+    if words is None or not _enough(words, sighting, incident):
         return None
     score = 0.5 * nearness + 0.3 * (1 - gap / window) + 0.2 * words.score
     return _Match(candidate, round(score, 3), (place, f"selang {gap / timedelta(minutes=1):.0f} menit", *words.because))
 
 
-def _likeness(text: str, others: Sequence[str], gap: timedelta) -> _Words | None:
+def _likeness(text: str, others: Sequence[str], gap: timedelta, window: timedelta) -> _Words | None:
     """How alike the words are to the likest of the others; None when they name another place or direction.
 
     A name that one of them shares is the same place, though another one names more.
     """
-    compared = [compare(text, other, gap) for other in others] if text else []
+    compared = [compare(text, other, gap, window) for other in others] if text else []
     if _differs([each.same_place for each in compared]) or _differs([each.same_direction for each in compared]):
         return None
     if not compared:
-        return _Words(False, 0.5, ())
+        return _Words(False, False, 0.5, ())
     likest = max(compared, key=lambda each: each.score)
-    return _Words(likest.same, likest.score, likest.evidence)
+    return _Words(likest.same, likest.same_place == "yes", likest.score, likest.evidence)
 
 
 def _differs(answers: Sequence[YesNoUnknown]) -> bool:
@@ -170,8 +173,10 @@ def _gap(arrived_at: datetime, first: datetime, last: datetime) -> timedelta:
     return max(first - arrived_at, arrived_at - last, timedelta())
 
 
-def _needs_like_words(sighting: Sighting, incident: Incident) -> bool:
-    """Whether near and soon is not enough: no coordinates say how near, or a guess would swallow its neighbours."""
+def _enough(words: _Words, sighting: Sighting, incident: Incident) -> bool:
+    """Near and soon is enough for what is known for sure. A guess needs like words too, or it would swallow its
+    neighbours; and where no coordinates say how near it is, both must name one place."""
     if not sighting.located.precision == incident.place_precision == "exact":
-        return True
-    return sighting.category is Category.OTHER or not sighting.sure or incident.status is IncidentStatus.TRIAGE
+        return words.same and words.one_place
+    is_sure = sighting.sure and sighting.category is not Category.OTHER and incident.status is not IncidentStatus.TRIAGE
+    return is_sure or words.same

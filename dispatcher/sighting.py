@@ -36,7 +36,7 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     located: Located
     #: Readable place, for the title and the officer.
     address: str | None = None
-    #: The reporter's words; for a sensor the name of its road and its direction.
+    #: The reporter's words; for a sensor the name of its road.
     text: str = ""
     #: The broker's time.
     arrived_at: datetime
@@ -87,10 +87,11 @@ def of_report(report: ReportSubmitted, arrived_at: datetime, geography: Geograph
 
 
 def of_sensor(sensor: Sensor, arrived_at: datetime, because: tuple[str, ...], geography: Geography) -> Sighting:
-    """A jam that a sensor sees."""
+    """A jam that a sensor sees. Its direction is left out: registers name directions in words of their own, and
+    another word would read as another direction."""
     located = locate(sensor.lat, sensor.lon, sensor.segment, "", geography)
-    road = " ".join(filter(None, (sensor.segment, sensor.direction and f"arah {sensor.direction}")))
     name = readable_place(located, sensor.segment)
+    road = sensor.segment or ""
     return _of_device(SENSOR, sensor.id, Category.TRAFFIC_JAM, located, name, road, arrived_at, because)
 
 

@@ -20,6 +20,8 @@ from tests.dispatcher.factories import MINUTE, NOW, SUMMARECON, a_message, a_rep
 
 SLOW, FAST = [6.0] * 3, [38.0] * 3
 
+pytest_plugins = ("tests.dispatcher.database",)
+
 
 async def apply(
     pool: asyncpg.Pool, messages: Sequence[Message], intake: TelemetryIntake | ReportIntake | None = None
@@ -107,9 +109,7 @@ async def test_two_sensors_clear_at_the_same_moment_settle_it_once(connections: 
     for attempt in range(10):
         place, start = (-6.26, 106.95 + attempt * 0.01), NOW
         one, other = f"a-{attempt}", f"b-{attempt}"
-        await apply(
-            connections, [*speeds(one, SLOW, start, place), *speeds(other, SLOW, start, north_of(place, 150))]
-        )
+        await apply(connections, [*speeds(one, SLOW, start, place), *speeds(other, SLOW, start, north_of(place, 150))])
         await asyncio.gather(
             apply(connections, speeds(one, FAST, start + 10 * MINUTE, place)),
             apply(connections, speeds(other, FAST, start + 10 * MINUTE, north_of(place, 150))),

@@ -13,7 +13,7 @@ import msgspec
 from aiokafka.errors import KafkaError
 
 from infra.local import addresses, kafka_warmup, process
-from infra.local.keeper import Keeper
+from infra.local.keeper import Keeper, Startable
 from infra.local.options import Options, choose_port, environment
 from infra.local.service import Service
 from infra.local.services import Places, Simulation, services
@@ -142,19 +142,28 @@ class City:
 
     async def _serve(self, told: Told) -> None:
         say("Starting the services …")
-        for service in self._services:
-            await service.start()
 
         def tell_again() -> None:
             if self._is_up:
                 self._tell(told)
 
-        keepers = {thing.name: Keeper(thing, say, tell_again) for thing in (*self._stack.servers, *self._services)}
         async with asyncio.TaskGroup() as group:
-            for keeper in keepers.values():
+
+            def keep(thing: Startable) -> Keeper:
+                keeper = Keeper(thing, say, tell_again)
                 group.create_task(keeper.run())
-            waiting = [group.create_task(_ready(service, keepers[service.name])) for service in self._services]
-            await asyncio.wait(waiting)
+                return keeper
+
+            async def start(those: list[Service]) -> None:
+                for service in those:
+                    await service.start()
+                ready = [group.create_task(_ready(service, keep(service))) for service in those]
+                await asyncio.gather(*ready)
+
+            for server in self._stack.servers:
+                keep(server)
+            await start([service for service in self._services if service.answers])
+            await start([service for service in self._services if not service.answers])
             self._is_up = True
             self._tell(told)
             _welcome(self._options, told)

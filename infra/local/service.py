@@ -41,6 +41,11 @@ class Service:
         self._data = data
         self._ask = ask
 
+    @property
+    def answers(self) -> bool:
+        """Whether others wait for it; one that does not answer only makes work for those."""
+        return bool(self._ask)
+
     async def start(self) -> None:
         """Start the process; whether it is able to work is another question (`missing`)."""
         self.child = process.start(

@@ -34,7 +34,7 @@ class Simulation:
 def services(data: DataDir, env: Mapping[str, str], places: Places, simulation: Simulation | None) -> list[Service]:
     """In the order in which they are stopped: those that make work first, then those that take it."""
     dispatcher_base = f"http://127.0.0.1:{places.dispatcher_port}"
-    own_port = {"PATRIOT_HOST": "127.0.0.1", "PATRIOT_PORT": str(places.dispatcher_port)}
+    own_port = {"PATRIOT_HOST": "127.0.0.1", "PATRIOT_DISPATCHER_PORT": str(places.dispatcher_port)}
     found = [
         Service("web", ["-m", "infra.local.web"], env, data, url=places.base_url, ask=places.base_url),
         Service(

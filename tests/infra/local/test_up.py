@@ -118,10 +118,10 @@ def test_commands_find_the_database_also_while_nothing_runs(own_city: City) -> N
 
 
 def test_ctrl_c_while_it_comes_up_leaves_nothing_behind(tmp_path: Path) -> None:
-    with subprocess.Popen([*COMMAND, "up", "--data-dir", str(tmp_path / "data")], stderr=subprocess.PIPE) as starting:
-        run = tmp_path / "data" / "run"
-        until(lambda: run.exists() and any(run.iterdir()))
-        starting.send_signal(signal.SIGINT)
-        _, said = starting.communicate(timeout=40)
-    assert starting.returncode == 0, said
+    run = tmp_path / "data" / "run"
+    with (tmp_path / "said").open("wb") as said:
+        starting = subprocess.Popen([*COMMAND, "up", "--data-dir", str(tmp_path / "data")], stderr=said)
+    until(lambda: starting.poll() is not None or (run.exists() and any(run.iterdir())))
+    starting.send_signal(signal.SIGINT)
+    assert starting.wait(60) == 0, (tmp_path / "said").read_text()
     assert not list(run.iterdir())

@@ -49,7 +49,7 @@ def write_lines(lines: Sequence[msgspec.Struct], out: Path | None) -> None:
     encoder = msgspec.json.Encoder()
     content = b"".join(encoder.encode(line) + b"\n" for line in lines)
     if out is None:
-        click.get_binary_stream("stdout").write(content)
+        click.echo(content, nl=False)
         return
     try:
         out.write_bytes(content)

@@ -40,7 +40,7 @@ _FROM: Final = frozenset({"dari", "dr"})
 #: What every report says: it ends a name, and tells nothing of which event it is.
 _TEMPLATE_TEXT: Final = """
     kondisi situasi arus lalin terpantau pantauan pantau ramai lancar padat merayap macet antre kendaraan cukup
-    panjang semua dan wib wita wit cuaca cerah hujan mendung ringan deras volume peningkatan penngkatan terjadi
+    panjang semua dan wib wita wit cuaca cerah hujan mendung ringan deras volume peningkatan terjadi
     masuk keluar info update terupdate berita terkini realtime news via by rt retweeted tetap patuhi rambu marka
     lengang tersendat sepi normal kembali masih sudah sangat parah total hati yang untuk pada saat ini tadi jam
     pukul sore pagi siang malam hari sekarang ada dengan atau juga serta sebaliknya dua tidak bergerak sampai karena
@@ -100,10 +100,13 @@ def told(text: str) -> Told:
                 # "di Tambun" is too wide to make two reports one
                 continue
             spot = _spot_of(landmark) if landmark else _MARKS[mark]
-            spots[spot].add(landmark.name if landmark else "".join(name))
+            spots[spot].add(_landmark_name(landmark, name) if landmark else "".join(name))
     for mention in mentions(tagless):
         if isinstance(mention.place, Landmark) and not mention.direction:
-            spots[_spot_of(mention.place)].add(mention.place.name)
+            names = spots[_spot_of(mention.place)]
+            # a name with its number says more than the name alone
+            if not any(name.startswith(mention.place.name) for name in names):
+                names.add(mention.place.name)
     return Told(
         spots={spot: frozenset(names) for spot, names in spots.items()},
         going_to=frozenset(going_to),
@@ -172,6 +175,11 @@ def _ways(name: tuple[str, ...]) -> set[str]:
     if name[0] in _COMPASS:
         return {word for word in name if word in _COMPASS}
     return {"".join(name)}
+
+
+def _landmark_name(landmark: Landmark, name: tuple[str, ...]) -> str:
+    """The landmark's name, with the number that tells gates of one name apart ("GT Cikunir 2")."""
+    return f"{landmark.name} {name[-1]}" if name[-1].isdigit() and name[-1] not in landmark.name else landmark.name
 
 
 def _spot_of(landmark: Landmark) -> Spot:

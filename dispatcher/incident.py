@@ -179,7 +179,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 def new_id(prefix: str) -> str:
     """A random id with 50 bits that can be read aloud, such as `INC-7K3F9Q2M4T`."""
-    return f"{prefix}-" + "".join(secrets.choice(_CROCKFORD) for _ in range(10))
+    bits = secrets.randbits(50)
+    return f"{prefix}-" + "".join(_CROCKFORD[bits >> shift & 31] for shift in range(0, 50, 5))
 
 
 def legal_verbs(incident: Incident) -> tuple[str, ...]:

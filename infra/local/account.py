@@ -72,6 +72,16 @@ def let_through(path: Path, account: Account | None) -> list[Path]:
     return changed
 
 
+def let_read(tree: Path, account: Account | None) -> None:
+    """Let others read and run what is below `tree`: programs that were installed for our own eyes (umask 077)."""
+    if account is None or tree.stat().st_mode & 0o005 == 0o005:
+        return
+    for path in (tree, *tree.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | 0o004 | (0o001 if mode & 0o100 else 0))
+
+
 def _make(name: str) -> bool:
     useradd = shutil.which("useradd") or shutil.which("useradd", path="/usr/sbin:/sbin")
     if useradd is None:

@@ -25,8 +25,8 @@ from infra.topics_admin import TopicsError, ensure_topics
 _DEATHS_AT_START = 3
 #: Seconds after which what is missing is told, and again each time it changes.
 _PATIENCE = 15.0
-#: Seconds after which a city that came up is left to itself.
-_QUIET_AFTER = 60.0
+#: Seconds between two looks at logs; the first is when the city has come to rest.
+_HOUSEKEEPING = 60.0
 #: Seconds for migrations and first sign-ins.
 _PREPARE_TIMEOUT = 600.0
 
@@ -167,13 +167,15 @@ class City:
             self._is_up = True
             self._tell(told)
             _welcome(self._options, told)
-            if self._options.kafka_bootstrap is None:
-                group.create_task(self._learn())
+            group.create_task(self._keep_house())
 
-    async def _learn(self) -> None:
-        """Use a quiet moment, once per machine, to make the next starts faster."""
-        await asyncio.sleep(_QUIET_AFTER)
-        await kafka_warmup.learn(self._stack.data, self._stack.ports)
+    async def _keep_house(self) -> None:
+        """Keep logs short; and use a quiet moment, once per machine, to make the next starts faster."""
+        while True:
+            await asyncio.sleep(_HOUSEKEEPING)
+            self._stack.data.trim_logs()
+            if self._options.kafka_bootstrap is None:
+                await kafka_warmup.learn(self._stack.data, self._stack.ports)
 
     def _tell(self, told: Told) -> None:
         """Write where everything is, for --ready-file and for other commands."""

@@ -14,7 +14,7 @@ from infra.local.trouble import Trouble, of_os_error
 
 #: Bytes. PostgreSQL's and Kafka's first files need some 200 MB; below this they would stop within the hour.
 _LEAST_FREE = 500 * 1024 * 1024
-#: A log above this size is put aside when its service starts.
+#: A log above this size is put aside.
 _LOG_SIZE = 10 * 1024 * 1024
 _LOGS_KEPT = 3
 
@@ -36,6 +36,7 @@ class DataDir:
             self.path.chmod(0o711 if os.geteuid() == 0 else 0o700)
             self._take()
             self.records.mkdir(exist_ok=True)
+            self.trim_logs()
             free = shutil.disk_usage(self.path).free
         except (FileExistsError, NotADirectoryError):
             raise Trouble(f"{self.path} is not a directory. Choose another place with --data-dir.") from None
@@ -66,15 +67,20 @@ class DataDir:
         return self.records / f"{name}.json"
 
     def log_file(self, name: str) -> Path:
-        """The log of one process, with an older one that grew too long put aside."""
-        path = self.path / "log" / f"{name}.log"
-        if path.exists() and path.stat().st_size > _LOG_SIZE:
+        """The log of one process."""
+        return self.path / "log" / f"{name}.log"
+
+    def trim_logs(self) -> None:
+        """Put aside what has grown too long; safe while it is written, because every log is opened for appending."""
+        for path in self.path.glob("log/*.log"):
+            if path.stat().st_size <= _LOG_SIZE:
+                continue
             for number in range(_LOGS_KEPT - 1, 0, -1):
                 older = path.with_name(f"{path.name}.{number}")
                 if older.exists():
                     older.replace(path.with_name(f"{path.name}.{number + 1}"))
-            path.replace(path.with_name(f"{path.name}.1"))
-        return path
+            shutil.copyfile(path, path.with_name(f"{path.name}.1"))
+            os.truncate(path, 0)
 
     def secret_file(self, name: str) -> Path:
         """Where a secret is kept."""

@@ -223,6 +223,8 @@ def _properties(data: Path, port: int, controller_port: int) -> str:
         "background.threads": "4",
         "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
         "log.cleaner.io.buffer.size": str(256 * 1024),
+        # index files are made at full size (sparse, but not everywhere); 2 MiB serve a segment of 1 GiB
+        "log.index.size.max.bytes": str(2 * 1024 * 1024),
         "num.recovery.threads.per.data.dir": "2",
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())

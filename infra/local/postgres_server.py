@@ -85,6 +85,7 @@ class PostgresServer:
         for place in (cluster, _BIN / "postgres"):
             for opened in account.let_through(place, runs_as):
                 self._say(f"PostgreSQL does not run as root: others may now pass through {opened} (not list it).")
+        account.let_read(_BIN.parent, runs_as)
         new = not cluster.exists()
         if not new and self._data.kept("postgres-password") is None:
             raise Trouble(f"The password of the database in {cluster} is gone from {self._data.path / 'secrets'}.")

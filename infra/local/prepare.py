@@ -25,7 +25,10 @@ from infra.postgres import TRANSIENT
 async def _prepare(dsn: str, data_dir: Path, admin_password: str | None, simulate: bool) -> SignIns:
     for name in await migrate(dsn):
         click.echo(f"Applied migration {name}.")
-    return await sign_ins.ensure(dsn, DataDir(data_dir), admin_password, simulate=simulate)
+    people = await sign_ins.ensure(dsn, DataDir(data_dir), admin_password, simulate=simulate)
+    if admin_password and people.admin_password != admin_password:
+        click.echo("There is an admin already: --admin-password is for the first one only and was not used.")
+    return people
 
 
 @click.command()

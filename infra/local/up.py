@@ -28,7 +28,10 @@ async def _until_signal(work: Coroutine[None, None, None]) -> None:
             asked = True
             task.cancel()
 
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    ends = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup means to stay
+        ends.append(signal.SIGHUP)
+    for signum in ends:
         asyncio.get_running_loop().add_signal_handler(signum, stop)
     try:
         await task

@@ -43,12 +43,15 @@ def test_a_secret_is_made_once_and_for_us_alone(tmp_path: Path) -> None:
         assert (tmp_path / "secrets" / "city").stat().st_mode & 0o077 == 0
 
 
-def test_a_log_that_grew_is_put_aside(tmp_path: Path) -> None:
+def test_a_log_that_grew_is_put_aside_while_it_is_written(tmp_path: Path) -> None:
     with DataDir(tmp_path) as data:
         (tmp_path / "log").mkdir()
-        data.log_file("web").write_bytes(b"x" * (10 * 1024 * 1024 + 1))
-        assert not data.log_file("web").exists()
-        assert (tmp_path / "log" / "web.log.1").exists()
+        with data.log_file("web").open("ab", buffering=0) as log:
+            log.write(b"x" * (10 * 1024 * 1024 + 1))
+            data.trim_logs()
+            log.write(b"next")
+        assert data.log_file("web").read_bytes() == b"next"
+        assert (tmp_path / "log" / "web.log.1").stat().st_size == 10 * 1024 * 1024 + 1
 
 
 @pytest.mark.parametrize(

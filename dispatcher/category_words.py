@@ -35,7 +35,8 @@ WORDS: Final[Mapping[str, str]] = {
     "ASKED": "minta mohon butuh perlu sediakan tambah tambahan penambahan pengadaan tolong",
     "FLOWING": "ramai relatif terpantau cenderung kembali sudah mulai arus lalin",
     "MENDED": "bagus mulus baik diperbaiki bersih nyala dibersihkan ditangani angkut selesai",
-    "FEARED": "akan bakal takut khawatir kuatir cegah mencegah antisipasi",
+    "FEARED": "akan bakal cepat takut khawatir kuatir cegah mencegah antisipasi",
+    "HIT_BY": "diterjang terkena kena tergerus tersapu pascabanjir pasca akibat",
     "REFUSED": "hentikan tolak menolak keberatan batalkan",
     "COUNTER": "ktp samsat puskesmas bpjs loket kasir dukcapil sembako minyak vaksin obat",
     "CARRIER": "indihome firstmedia biznet telkom telkomsel kuota pulsa provider tower sinyal",
@@ -72,7 +73,7 @@ NAMES: Final[tuple[str, ...]] = (
 
 #: Words that keep `..` from reaching across: a negation, or another thing that may be what is broken or dark.
 BARRIER: Final = (
-    "tidak belum tanpa lampu pju wifi rambu cctv mobil motor truk bus sampah pipa rumah tiang tanggul pohon halte"
+    "tidak belum tanpa lampu pju wifi rambu cctv mobil motor truk bus sampah pipa tiang tanggul pohon halte"
     " taman lapangan mainan pagar atap tembok saluran lancar ramai macet padat banjir"
 )
 

@@ -3,6 +3,7 @@
 Lower case is the word itself (any spelling of it), `a|b` either, capitals a set of `category_words.WORDS`; between them
     `~`  up to five other words of the same sentence,
     `..` the same, but no negation and no other thing that could be meant (`category_words.BARRIER`),
+    `...` the same, and up to nine words,
     `&`  up to five other words, in either order,
     `+`  both somewhere in the text.
 """
@@ -17,6 +18,7 @@ from dispatcher.spelling import STOP, spelled
 
 #: Words that may stand between two parts of a pattern: a subject and its verb are seldom further apart in a complaint.
 _BETWEEN: Final = 5
+_FAR_BETWEEN: Final = 9
 
 _ANY_WORD: Final = rf"[^ {STOP}]+"
 _NO_BARRIER: Final = rf"(?!(?:{'|'.join(BARRIER.split())})(?!\S)){_ANY_WORD}"
@@ -38,7 +40,7 @@ class WordPattern:
         """Compile; a source that breaks the language raises ValueError."""
         #: One set per word of the pattern; a text without any of a set's words cannot match.
         self._needed: Final = tuple(
-            frozenset(_meant(part)) for part in source.split() if part not in {"~", "..", "&", "+"}
+            frozenset(_meant(part)) for part in source.split() if part not in {"~", "..", "...", "&", "+"}
         )
         self._expression: Final = re.compile(_expression(source))
 
@@ -86,14 +88,16 @@ def _sequence(source: str) -> str:
             between = _gap(_ANY_WORD)
         elif part == "..":
             between = _gap(_NO_BARRIER)
+        elif part == "...":
+            between = _gap(_NO_BARRIER, _FAR_BETWEEN)
         else:
             expression += f"{between}(?:{'|'.join(_meant(part))})"
             between = " "
     return rf"(?<!\S){expression}(?!\S)"
 
 
-def _gap(word: str) -> str:
-    return rf"(?: {word}){{0,{_BETWEEN}}}? "
+def _gap(word: str, most: int = _BETWEEN) -> str:
+    return rf"(?: {word}){{0,{most}}}? "
 
 
 def _meant(part: str) -> tuple[str, ...]:

@@ -55,7 +55,8 @@ VERBS: Final[Mapping[str, frozenset[IncidentStatus]]] = {
 MAY: Final[Mapping[str, frozenset[Role]]] = {
     "triage": frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN}),
     "assign": frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.DISPATCHER, Role.ADMIN}),
-    "note": frozenset({Role.AGENT, Role.OPERATOR, Role.SUPERVISOR, Role.DISPATCHER, Role.OFFICER, Role.ADMIN}),
+    # All who work, and area heads, who read and note; executives only read.
+    "note": frozenset(Role) - {Role.EXECUTIVE},
     "resolve": frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.DISPATCHER, Role.ADMIN}),
     "close": frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN}),
 }

@@ -213,9 +213,7 @@ async def test_who_is_at_work_stays_busy_and_cannot_leave(office: Office, operat
 
 async def test_officers_see_their_own_assignments_and_agencies_theirs(office: Office, operator: Person) -> None:
     dishub, colleague, dlh = await office.officer(), await office.officer(), await office.officer("32.75/DLH")
-    await operator.command(
-        (await office.incident(place=SUMMARECON))["id"], "assign", officer_id=dishub.username
-    )
+    await operator.command((await office.incident(place=SUMMARECON))["id"], "assign", officer_id=dishub.username)
     await operator.command((await office.incident(DUMPING, elsewhere()))["id"], "assign")
     dispatcher = await office.staff(Role.DISPATCHER, "32.75/DLH")
     own = await offered_to(dishub)

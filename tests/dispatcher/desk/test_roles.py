@@ -1,0 +1,166 @@
+"""Who may do what: every route of the desk, asked by every role and by nobody; and what a scope shows and hides."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import pytest
+
+from dispatcher import accounts
+from infra.access import DeviceScope
+from schemas.vocabulary import Role
+from tests.dispatcher.desk.office import DUMPING, Json, Office, Person
+from tests.dispatcher.factories import CIKARANG, SUMMARECON, north_of
+
+ANY: Final = frozenset(Role)
+IN_THE_FIELD: Final = frozenset({Role.OFFICER, Role.DISPATCHER, Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN})
+IN_CHARGE: Final = frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN})
+NOBODY: Final = "nobody"
+
+#: Route → who may. What they may not is 403, for nobody 401.
+WALK: Final = {
+    ("GET", "/me"): ANY,
+    ("GET", "/incidents"): ANY,
+    ("GET", "/incidents/{id}"): ANY,
+    ("POST", "/incidents/{id}/triage"): IN_CHARGE,
+    ("POST", "/incidents/{id}/assign"): IN_CHARGE | {Role.DISPATCHER},
+    ("POST", "/incidents/{id}/note"): IN_THE_FIELD | {Role.AGENT, Role.AREA_HEAD},
+    ("POST", "/incidents/{id}/resolve"): IN_CHARGE | {Role.DISPATCHER},
+    ("POST", "/incidents/{id}/close"): IN_CHARGE,
+    ("GET", "/assignments"): IN_THE_FIELD,
+    ("POST", "/assignments/ASG-0/accept"): {Role.OFFICER},
+    ("POST", "/assignments/ASG-0/decline"): {Role.OFFICER},
+    ("POST", "/assignments/ASG-0/depart"): {Role.OFFICER},
+    ("POST", "/assignments/ASG-0/arrive"): {Role.OFFICER},
+    ("POST", "/assignments/ASG-0/complete"): {Role.OFFICER},
+    ("PUT", "/me/presence"): {Role.OFFICER},
+    ("GET", "/officers"): IN_THE_FIELD,
+    ("GET", "/agencies"): ANY,
+    ("GET", "/categories"): ANY,
+    ("GET", "/kecamatan"): ANY,
+    ("GET", "/rules"): ANY,
+    ("GET", "/sensors"): ANY,
+    ("GET", "/wifi-nodes"): ANY,
+}
+
+
+@pytest.fixture(scope="module")
+async def people(office: Office) -> dict[str, Person]:
+    """One of each role in Kota's Dishub and Bekasi Utara, and somebody without a session."""
+    agency = {Role.OFFICER: "32.75/DISHUB", Role.DISPATCHER: "32.75/DISHUB"}
+    found = {
+        role.value: await office.staff(role, agency.get(role), "32.75.03" if role is Role.AREA_HEAD else None)
+        for role in Role
+    }
+    return {**found, NOBODY: await office.anyone()}
+
+
+@pytest.fixture(scope="module")
+async def incident(office: Office, people: dict[str, Person]) -> Json:
+    """A jam in Bekasi Utara, of Kota's Dishub."""
+    return await office.incident(place=SUMMARECON)
+
+
+@pytest.mark.parametrize(("method", "path"), WALK, ids=lambda part: str(part))
+async def test_each_route_asks_who_is_there(people: dict[str, Person], incident: Json, method: str, path: str) -> None:
+    for role, person in people.items():
+        answer = await person.http.request(
+            method, f"/api/v1{path.format(id=incident['id'])}", json={"no": "such field"}
+        )
+        if role == NOBODY:
+            assert answer.status_code == 401, f"{role}: {answer.text}"
+        elif Role(role) in WALK[method, path]:
+            # Who may is told what is wrong with the body, where there is one.
+            assert answer.status_code == (200 if method == "GET" else 422), f"{role}: {answer.text}"
+        else:
+            assert answer.status_code == 403, f"{role}: {answer.text}"
+        if answer.status_code >= 400:
+            assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_every_staff_route_is_on_the_walk(people: dict[str, Person]) -> None:
+    document = (await people[NOBODY].http.get("/api/v1/openapi.json")).json()
+    served = {
+        (
+            method.upper(),
+            path.removeprefix("/api/v1").replace("{incident_id}", "{id}").replace("{assignment_id}", "ASG-0"),
+        )
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if operation.get("security") and {} not in operation["security"]
+    }
+    assert served - {("DELETE", "/session")} == set(WALK)
+
+
+@pytest.fixture(scope="module")
+async def city(office: Office, incident: Json) -> dict[str, str]:
+    """Incidents of several agencies and places, by a word for each."""
+    return {
+        "jam of Kota": incident["id"],
+        "waste of Kota": (await office.incident(DUMPING, north_of(SUMMARECON, 500)))["id"],
+        "flood of Kota": (await office.incident("Banjir setinggi lutut, rumah terendam", north_of(SUMMARECON, 900)))[
+            "id"
+        ],
+        "jam of Kabupaten": (await office.incident(place=CIKARANG))["id"],
+        "unclear": (await office.incident("Tolong ya pak", north_of(SUMMARECON, 1500)))["id"],
+    }
+
+
+Seen = Callable[[Person], Awaitable[set[str]]]
+
+
+@pytest.fixture
+def seen(city: dict[str, str]) -> Seen:
+    async def ask(person: Person) -> set[str]:
+        words = {incident_id: word for word, incident_id in city.items()}
+        listed = {words[row["id"]] for row in (await person.get("/incidents"))["items"] if row["id"] in words}
+        for word, incident_id in city.items():
+            await person.get(f"/incidents/{incident_id}", 200 if word in listed else 404)
+        return listed
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("role", "agency", "kecamatan", "expected"),
+    [
+        (Role.OPERATOR, None, None, {"jam of Kota", "waste of Kota", "flood of Kota", "jam of Kabupaten", "unclear"}),
+        (Role.EXECUTIVE, None, None, {"jam of Kota", "waste of Kota", "flood of Kota", "jam of Kabupaten", "unclear"}),
+        (Role.OFFICER, "32.75/DISHUB", None, {"jam of Kota"}),
+        (Role.OFFICER, "32.16/DISHUB", None, {"jam of Kabupaten"}),
+        (Role.DISPATCHER, "32.75/DLH", None, {"waste of Kota"}),
+        (Role.DISPATCHER, "32.75/BPBD", None, {"flood of Kota"}),
+        (Role.OPERATOR, "32.75/DBMSDA", None, {"flood of Kota"}),
+        (Role.OPERATOR, "32.16/DLH", None, set()),
+        (Role.AREA_HEAD, None, "32.16.06", set()),
+        (Role.AREA_HEAD, None, "32.75.03", {"jam of Kota", "waste of Kota", "flood of Kota", "unclear"}),
+    ],
+)
+async def test_a_scope_shows_what_is_ones_own_in_list_and_detail_alike(
+    office: Office, seen: Seen, role: Role, agency: str | None, kecamatan: str | None, expected: set[str]
+) -> None:
+    assert await seen(await office.staff(role, agency, kecamatan)) == expected
+
+
+async def test_a_verb_outside_the_scope_is_404_and_changes_nothing(office: Office, city: dict[str, str]) -> None:
+    dispatcher = await office.staff(Role.DISPATCHER, "32.75/DLH")
+    refused = await dispatcher.post(f"/incidents/{city['jam of Kota']}/note", 404, version=1, text="x")
+    unknown = await dispatcher.post("/incidents/INC-0000000000/note", 404, version=1, text="x")
+    assert refused == unknown
+
+
+async def test_executives_read_without_personal_data(office: Office, city: dict[str, str]) -> None:
+    executive = await office.staff(Role.EXECUTIVE)
+    story = await executive.get(f"/incidents/{city['unclear']}")
+    assert story["report_count"] == len(story["reports"]) == 1
+    [report] = story["reports"]
+    assert (report["description"], report["tracking_code"], report["photos"]) == (None, None, [])
+    assert (await executive.get("/incidents", q="Tolong ya"))["items"] == []
+
+
+async def test_a_device_key_is_nobody_at_the_desk(office: Office) -> None:
+    async with office.pool.acquire() as connection:
+        key = await accounts.add_device_key(connection, "gateway", list(DeviceScope))
+    device = await office.anyone(Authorization=f"Bearer {key}")
+    await device.get("/incidents", 401)
+    answer = await device.http.post("/api/v1/feed/ticket")
+    assert answer.status_code == 200

@@ -69,9 +69,7 @@ def test_a_confirmed_jam_is_high_and_an_emergency_critical() -> None:
 
 
 @given(st.sampled_from(Category), st.sampled_from(Priority), st.booleans(), st.floats(0, 5))
-def test_priority_never_falls_by_itself(
-    category: Category, before: Priority, emergency: bool, evidence: float
-) -> None:
+def test_priority_never_falls_by_itself(category: Category, before: Priority, emergency: bool, evidence: float) -> None:
     order = list(Priority)
     after, because = prioritise(category, at_least=before, emergency=emergency, evidence=evidence)
     assert order.index(after) >= order.index(before)

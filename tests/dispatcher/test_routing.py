@@ -89,7 +89,5 @@ def test_near_the_border_the_other_government_stays_visible() -> None:
 
 
 def test_every_rule_can_be_reached() -> None:
-    reached = {
-        route(category, located(regency), sure=True).because[0] for category in Category for regency in Regency
-    }
+    reached = {route(category, located(regency), sure=True).because[0] for category in Category for regency in Regency}
     assert {f"aturan {number}: {rule.name}" for number, rule in enumerate(RULES, start=1)} <= reached

@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from dispatcher.sla import JAKARTA, WorkingDays, due, is_working_day, promise
 from schemas.vocabulary import Category
 
-TIMES_OF_2026 = st.datetimes(datetime(2026, 1, 1), datetime(2026, 11, 30), timezones=st.just(JAKARTA))
+#: Hypothesis wants the bounds naive.
+TIMES_OF_2026 = st.datetimes(
+    datetime(2026, 1, 1),  # noqa: DTZ001
+    datetime(2026, 11, 30),  # noqa: DTZ001
+    timezones=st.just(JAKARTA),
+)
 
 
 def jakarta(month: int, day: int, hour: int = 9, minute: int = 0) -> datetime:

@@ -1,4 +1,4 @@
-"""Readings against the real PostgreSQL: a slow sensor and a reported jam are one incident, a node that is down is one."""
+"""Readings against the real PostgreSQL: a slow sensor and a reported jam are one incident, a dead node is one."""
 
 import asyncio
 import random

@@ -21,7 +21,7 @@ _WRITE_GRACE = 300.0
 
 
 async def learn(data: DataDir, ports: KeptPorts) -> bool:
-    """Make the cache unless it is there, or being made; True when it was made. Tried once here, never worth an error."""
+    """Make the cache unless it is there or being made; True when it was made. Tried once, never worth an error."""
     if learnt().exists() or data.log_file(_NAME).exists():
         return False
     home = data.path / _NAME

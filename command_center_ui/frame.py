@@ -1,10 +1,10 @@
 """What a node says, as frames: text made once, and bytes on the wire made once for all who get it."""
 
-import zlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
+from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame as WireFrame
 from websockets.frames import Opcode
 
@@ -20,6 +20,8 @@ WRAPPING_BYTES: Final = 1024
 PUSH_BYTES: Final = 64 * 1024
 #: Below this deflate saves less than it costs.
 _DEFLATE_FROM: Final = 512
+#: Nothing is carried over from frame to frame (RFC 7692 7.1.1.1): one result is right for every client.
+_DEFLATE: Final = PerMessageDeflate(True, True, 15, 15, {"level": 1})
 
 
 class Frame:
@@ -33,13 +35,11 @@ class Frame:
         self._deflated: bytes | None = None
 
     def wire(self, *, deflate: bool) -> bytes:
-        """The bytes to write. Deflated without context take-over, so that one result is right for every client."""
+        """The bytes to write."""
         if deflate and len(self.payload) >= _DEFLATE_FROM:
             if self._deflated is None:
-                press = zlib.compressobj(level=1, wbits=-zlib.MAX_WBITS)
-                pressed = press.compress(self.payload) + press.flush(zlib.Z_SYNC_FLUSH)
-                # RFC 7692 7.2.1: the empty block that a sync flush ends with is left out.
-                self._deflated = WireFrame(Opcode.TEXT, pressed[:-4], rsv1=True).serialize(mask=False)
+                text = WireFrame(Opcode.TEXT, self.payload)
+                self._deflated = text.serialize(mask=False, extensions=[_DEFLATE])
             return self._deflated
         if self._plain is None:
             self._plain = WireFrame(Opcode.TEXT, self.payload).serialize(mask=False)

@@ -25,8 +25,6 @@ from tests.dispatcher.factories import (
     north_of,
 )
 
-pytest_plugins = ("tests.dispatcher.database",)
-
 
 async def apply(pool: asyncpg.Pool, messages: Sequence[Message], intake: ReportIntake | None = None) -> None:
     """One batch in one transaction, as the consumer does it."""

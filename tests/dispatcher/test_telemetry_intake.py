@@ -20,8 +20,6 @@ from tests.dispatcher.factories import MINUTE, NOW, SUMMARECON, a_message, a_rep
 
 SLOW, FAST = [6.0] * 3, [38.0] * 3
 
-pytest_plugins = ("tests.dispatcher.database",)
-
 
 async def apply(
     pool: asyncpg.Pool, messages: Sequence[Message], intake: TelemetryIntake | ReportIntake | None = None

@@ -12,6 +12,7 @@ import pytest
 
 from dispatcher.effects import Message
 from dispatcher.report_intake import ReportIntake
+from dispatcher.silence import Silence
 from dispatcher.telemetry_intake import TelemetryIntake
 from schemas.feed import SensorRow, WifiNodeRow
 from schemas.gazetteer import gazetteer
@@ -49,7 +50,9 @@ async def changes(pool: asyncpg.Pool) -> list[str]:
 
 @pytest.fixture(autouse=True)
 async def empty(connections: asyncpg.Pool) -> None:
-    await connections.execute("TRUNCATE incident, sensor, wifi_node, traffic_reading, wifi_reading, outbox CASCADE")
+    await connections.execute(
+        "TRUNCATE incident, sensor, wifi_node, traffic_reading, wifi_reading, outbox, consumer_offset CASCADE"
+    )
 
 
 async def test_three_slow_readings_open_an_incident_of_dishub(connections: asyncpg.Pool) -> None:
@@ -221,3 +224,18 @@ async def test_after_a_pause_of_our_own_nodes_get_their_time_again(connections: 
     assert await sweep(connections, restarted, back + MINUTE) == 0
     await apply(connections, beats("w-2", "+++++", back + MINUTE), restarted)
     assert await sweep(connections, restarted, back + 5 * MINUTE) == 1
+
+
+async def test_silence_is_judged_only_as_far_as_everything_has_been_read(connections: asyncpg.Pool) -> None:
+    intake = TelemetryIntake(gazetteer())
+    silence = Silence(connections, intake)
+    await apply(connections, beats("w-1", "+++", place=SUMMARECON), intake)
+    await apply(connections, beats("w-2", "+" * 12, place=north_of(SUMMARECON, 2_000)), intake)
+    assert await silence.look() == 0  # nothing is known of any partition
+    read_until = "INSERT INTO consumer_offset (consumer, topic, topic_id, partition, next_offset, as_of)"
+    await connections.execute(f"{read_until} VALUES ('telemetry', 't', '', 0, 0, $1)", NOW + 10 * MINUTE)
+    await connections.execute(f"{read_until} VALUES ('telemetry', 't', '', 1, 0, $1)", NOW + 4 * MINUTE)
+    assert await silence.look() == 0  # one partition lags behind
+    await connections.execute("UPDATE consumer_offset SET as_of = $1", NOW + 10 * MINUTE)
+    assert await silence.look() == 1
+    assert await connections.fetchval("SELECT state FROM wifi_node WHERE id = 'w-1'") == "down"

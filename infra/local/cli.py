@@ -38,6 +38,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "user": Subcommand("dispatcher.accounts_cli:user", "Accounts of staff."),
     "apikey": Subcommand("dispatcher.accounts_cli:apikey", "Keys of devices and gateways."),
     "dlq": Subcommand("dispatcher.dlq:command", "Messages that were set aside."),
+    "evaluate": Subcommand("dispatcher.evaluate:command", "Judge a CSV file as the dispatcher would."),
 }
 
 

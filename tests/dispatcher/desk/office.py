@@ -1,4 +1,4 @@
-"""The desk as its tests meet it: the real app on a real PostgreSQL, reports that became incidents, people who sign in."""
+"""The desk as its tests meet it: the real app on a real PostgreSQL, reports that became incidents, staff."""
 
 import itertools
 from collections.abc import AsyncIterator
@@ -29,6 +29,7 @@ PASSWORD: Final = "kata-sandi-ujian"
 JAM: Final = "Macet total di depan mal, kendaraan tidak bergerak"
 DUMPING: Final = "Ada tumpukan sampah liar di pinggir jalan, bau sekali"
 _places = itertools.count()
+_names = itertools.count(1)
 
 
 def elsewhere() -> tuple[float, float]:
@@ -85,7 +86,6 @@ class Office:
         self.pool = pool
         self.data_dir = data_dir
         self._stack = AsyncExitStack()
-        self._names = itertools.count(1)
         self._intake = ReportIntake(gazetteer())
 
     async def anyone(self, address: str = "127.0.0.1", **headers: str) -> Person:
@@ -98,7 +98,7 @@ class Office:
         self, role: Role, agency: str | None = None, kecamatan: str | None = None, name: str | None = None
     ) -> str:
         """An account of this role; its username."""
-        username = name or f"{role}-{next(self._names)}"
+        username = name or f"{role}-{next(_names)}"
         agencies = [AgencyRef.parse(agency)] if agency else []
         async with self.pool.acquire() as connection:
             await accounts.add(connection, accounts.account(username, role, agencies, kecamatan), PASSWORD)

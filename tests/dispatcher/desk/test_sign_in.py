@@ -1,4 +1,4 @@
-"""Signing in: a cookie for browsers, a token for programs, no help for who guesses, and no command from another site."""
+"""Signing in: a cookie for browsers, a token for programs, no help for who guesses, no command from elsewhere."""
 
 import asyncio
 import time

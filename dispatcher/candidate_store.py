@@ -73,8 +73,10 @@ async def _look_around(connection: Connection, patches: Collection[Patch]) -> di
         """
         SELECT id, category, lat, lon, kecamatan, kelurahan,
                least(opened_at, last_report_at) AS first,
-               greatest(last_report_at, (SELECT max(s.received_at) FROM sensor s WHERE s.incident_id = i.id)) AS last
-          FROM incident i
+               greatest(last_report_at, seen.at) AS last
+          FROM incident
+          LEFT JOIN (SELECT incident_id, max(received_at) AS at FROM sensor
+                      WHERE incident_id IS NOT NULL GROUP BY incident_id) seen ON seen.incident_id = incident.id
          WHERE status NOT IN ('closed', 'rejected', 'merged', 'transferred')
            AND (cell, category) IN (SELECT * FROM unnest($1::bigint[], $2::text[]))
         UNION ALL

@@ -15,7 +15,7 @@ from dispatcher.sighting import Sighting
 from schemas.vocabulary import Category, IncidentStatus
 
 #: How many texts of an incident are compared: the first, and the newest.
-TEXTS_KEPT: Final = 3
+TEXTS_KEPT: Final = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,8 +153,8 @@ async def test_a_presence_is_read_strictly(officer: Person, change: Json) -> Non
     "body",
     [
         {"username": "", "password": "x"}, {"username": "x"}, {"password": "x"}, {"username": "x", "password": ""},
-        {"username": "x" * 101, "password": "x"}, {"username": "x", "password": "x" * 1001}, {"username": 1, "password": 1},
-        {"username": "x", "password": "x", "role": "admin"},
+        {"username": "x" * 101, "password": "x"}, {"username": "x", "password": "x" * 1001},
+        {"username": 1, "password": 1}, {"username": "x", "password": "x", "role": "admin"},
     ],
     ids=lambda body: repr(body)[:30],
 )  # fmt: skip

@@ -34,7 +34,8 @@ async def _devices(pool: Pool) -> None:
     now = datetime.now(UTC)
     for n in range(3):
         await pool.execute(
-            "INSERT INTO sensor (id, lat, lon, speed_kmh, level, observed_at, received_at) VALUES ($1, $2, $3, 12, 'slow', $4, $4)",
+            "INSERT INTO sensor (id, lat, lon, speed_kmh, level, observed_at, received_at)"
+            " VALUES ($1, $2, $3, 12, 'slow', $4, $4)",
             f"cctv-{n}", -6.2, 107.0, now,
         )  # fmt: skip
         await pool.execute(

@@ -3,15 +3,17 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dispatcher.tracking import language_of
+from dispatcher.tracking import Entry, language_of, public_history
 from infra import tracking_code
 from infra.objects import Objects
 from infra.photos import Photos, photo_id
 from schemas.report import Photo
-from schemas.vocabulary import Role
+from schemas.vocabulary import IncidentStatus, Role
 from tests.dispatcher.desk.office import DUMPING, JAM, SECRET, Json, Office, Person, open_office
-from tests.dispatcher.factories import SUMMARECON, north_of
+from tests.dispatcher.factories import MINUTE, NOW, SUMMARECON, north_of
 
 
 @pytest.fixture
@@ -141,6 +143,28 @@ async def test_guessing_codes_is_throttled_per_address(office: Office) -> None:
     code = tracking_code.new(bytes.fromhex(SECRET))
     assert (await guesser.http.get(f"/api/v1/reports/{code}")).headers["retry-after"]
     await (await office.anyone("10.66.0.2")).get(f"/reports/{code}")
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(IncidentStatus), st.integers(0, 20), st.sampled_from([None, "kabar"]))),
+    st.integers(0, 20),
+)
+def test_a_story_begins_when_the_report_came_and_never_runs_backwards(
+    moves: list[tuple[IncidentStatus, int, str | None]], joined: int
+) -> None:
+    entries = [
+        Entry(status, NOW + minute * MINUTE, note) for status, minute, note in sorted(moves, key=lambda move: move[1])
+    ]
+    joined_at = NOW + joined * MINUTE
+    story = public_history(joined_at, joined_at, entries)
+    assert story[0].status is IncidentStatus.NEW and story[0].at == joined_at
+    times = [entry.at for entry in story]
+    assert times == sorted(times) and times[0] == joined_at
+    assert sum(entry.note is not None for entry in story) == sum(
+        entry.note is not None and entry.at >= joined_at for entry in entries
+    )
+    if entries:
+        assert story[-1].status is entries[-1].status
 
 
 # Photos ------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,117 @@
+"""`patriot user` and `patriot apikey` as an administrator types them."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import asyncpg
+import pytest
+from click.testing import CliRunner, Result
+
+from dispatcher import accounts, accounts_cli
+from infra.access import token_hash
+from infra.postgres import connect
+
+
+def run(database: str, *arguments: str, stdin: str = "", expect: int = 0) -> Result:
+    group = {"user": accounts_cli.user, "apikey": accounts_cli.apikey}[arguments[0]]
+    done = CliRunner().invoke(group, [*arguments[1:], "--postgres-dsn", database], input=stdin)
+    assert done.exit_code == expect, done.output
+    return done
+
+
+def fetch(database: str, sql: str, *values: object) -> list[asyncpg.Record]:
+    async def ask() -> list[asyncpg.Record]:
+        connection = await connect(database, application="test")
+        try:
+            return await connection.fetch(sql, *values)
+        finally:
+            await connection.close()
+
+    return asyncio.run(ask())
+
+
+def test_an_officer_is_added_listed_and_disabled(database: str) -> None:
+    arguments = ("user", "add", "Dishub-Budi", "--role", "officer", "--agency", "32.75/DISHUB", "--password-stdin")
+    run(database, *arguments, stdin="petugas-2026\n")
+    again = run(database, *arguments, stdin="petugas-2026\n", expect=1)
+    assert again.stderr.strip() == "Error: there is an account dishub-budi already"
+    assert "dishub-budi\tofficer\t32.75/DISHUB\tactive" in run(database, "user", "list").output
+    [officer] = fetch(database, "SELECT agency, status FROM officer WHERE username = 'dishub-budi'")
+    assert tuple(officer) == ("DISHUB", "off_duty")
+    run(database, "user", "disable", "dishub-budi")
+    run(database, "user", "disable", "dishub-budi")
+    assert "dishub-budi\tofficer\t32.75/DISHUB\tdisabled" in run(database, "user", "list").output
+    rows = fetch(database, "SELECT payload FROM outbox WHERE aggregateid = 'officers:dishub-budi' ORDER BY seq")
+    assert rows[0]["payload"] is not None and rows[-1]["payload"] is None, "on the board, and off it again"
+    assert run(database, "user", "disable", "nobody", expect=1).stderr.strip() == "Error: there is no account nobody"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("x y", "--role", "operator"), 2, "a user name has"),
+        (("budi", "--role", "king"), 2, "'king' is not one of"),
+        (("budi",), 2, "Missing option '--role'"),
+        (("budi", "--role", "officer"), 2, "needs --agency"),
+        (("budi", "--role", "officer", "--agency", "DISHUB"), 2, "an agency is written REGENCY/CODE"),
+        (("budi", "--role", "officer", "--agency", "32.75/DLH", "--agency", "32.75/PJU"), 2, "belongs to one agency"),
+        (("budi", "--role", "area_head"), 2, "needs --kecamatan"),
+        (("budi", "--role", "area_head", "--kecamatan", "99.99.99"), 2, "no kecamatan with this code"),
+    ],
+)
+def test_wrong_usage_is_2_and_one_sentence(database: str, arguments: tuple[str, ...], code: int, says: str) -> None:
+    done = run(database, "user", "add", *arguments, "--password-stdin", stdin="petugas-2026\n", expect=code)
+    assert says in done.stderr
+
+
+def test_passwords_come_from_standard_input_whole(database: str) -> None:
+    for name, stdin in (
+        ("satu", "kata sandi dengan spasi \n"),
+        ("dua", "tanpa-baris-baru"),
+        ("tiga", "é漢🚧-panjang\r\n"),
+    ):
+        run(database, "user", "add", name, "--role", "operator", "--password-stdin", stdin=stdin)
+    run(database, "user", "add", "empat", "--role", "operator", "--password-stdin", stdin="\n", expect=1)
+    short = run(database, "user", "add", "lima", "--role", "operator", "--password-stdin", stdin="x1\n")
+    assert "easily guessed" in short.stderr and "easily" not in short.stdout
+
+
+def test_a_key_is_shown_once_and_can_be_revoked(database: str) -> None:
+    key = run(database, "apikey", "add", "kamera-simpang", "--scope", "telemetry").stdout.strip()
+    [row] = fetch(database, "SELECT id, key_hash, scopes FROM device_key WHERE name = 'kamera-simpang'")
+    assert key.startswith("pk_") and row["key_hash"] == token_hash(key) and row["scopes"] == ["telemetry"]
+    listed = run(database, "apikey", "list").output
+    assert f"{row['id']}\tkamera-simpang\ttelemetry\tactive" in listed and key not in listed
+    run(database, "apikey", "revoke", "kamera-simpang")
+    assert f"{row['id']}\tkamera-simpang\ttelemetry\trevoked" in run(database, "apikey", "list").output
+    run(database, "apikey", "revoke", "nothing", expect=1)
+    assert run(database, "apikey", "add", " ", expect=1).stderr
+
+
+def test_the_database_is_found_by_the_data_directory_of_a_running_up(database: str, tmp_path: Path) -> None:
+    runner = CliRunner()
+    alone = runner.invoke(accounts_cli.user, ["list", "--data-dir", str(tmp_path)])
+    assert alone.exit_code == 1 and "no `patriot up` runs on" in alone.stderr
+    told = {"kafka_bootstrap": "127.0.0.1:1", "postgres_dsn": database, "pid": 1}
+    (tmp_path / "up.json").write_text(json.dumps(told))
+    assert runner.invoke(accounts_cli.user, ["list", "--data-dir", str(tmp_path)]).exit_code == 0
+    gone = runner.invoke(accounts_cli.user, ["list", "--postgres-dsn", "postgresql://u:geheim@127.0.0.1:1/x"])
+    assert gone.exit_code == 1 and "does not answer" in gone.stderr and "geheim" not in gone.output
+    wrong = runner.invoke(accounts_cli.user, ["list", "--postgres-dsn", "nonsense://x"])
+    assert wrong.exit_code == 1 and wrong.stderr.count("\n") == 1
+
+
+async def test_the_first_admin_and_device_key_are_made_once(database: str) -> None:
+    connection = await connect(database, application="test")
+    try:
+        assert await accounts.ensure_first_admin(connection, "rahasia-pertama") is True
+        assert await accounts.ensure_first_admin(connection, "rahasia-kedua") is False
+        for _ in range(2):
+            await accounts.ensure_device_key(connection, "pk_" + "k" * 43, name="patriot up")
+        assert await connection.fetchval("SELECT count(*) FROM device_key WHERE name = 'patriot up'") == 1
+        await accounts.set_password(connection, "admin", "rahasia-ketiga")
+        with pytest.raises(accounts.AccountError, match="no account"):
+            await accounts.set_password(connection, "nobody", "x")
+    finally:
+        await connection.close()

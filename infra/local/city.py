@@ -58,10 +58,11 @@ class City:
         await self._stack.take()
         try:
             await self._bring_up()
-        finally:
+        except asyncio.CancelledError:
             say("Stopping …")
+            raise
+        finally:
             await self._stop()
-            say("Stopped.")
 
     async def _bring_up(self) -> None:
         options, stack = self._options, self._stack

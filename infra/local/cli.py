@@ -24,6 +24,8 @@ class Subcommand:
     help: str
     #: It runs until Ctrl-C, which is then its proper end.
     service: bool = False
+    #: It works on the database (and Kafka), and finds them by --data-dir.
+    finds: bool = False
 
 
 SUBCOMMANDS: Mapping[str, Subcommand] = {
@@ -33,11 +35,11 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "desk": Subcommand("dispatcher.desk_main:command", "Service: questions and commands of staff.", service=True),
     "feed": Subcommand("command_center_ui.__main__:command", "Service: the live feed for the wall.", service=True),
     "simulate": Subcommand("infra.simulate.__main__:command", "A city acting through the public API.", service=True),
-    "migrate": Subcommand("infra.migrate:command", "Bring the database to the newest schema."),
+    "migrate": Subcommand("infra.migrate:command", "Bring the database to the newest schema.", finds=True),
     "doctor": Subcommand("infra.local.doctor:command", "Check ports, disk, clock, Kafka, PostgreSQL and more."),
-    "user": Subcommand("dispatcher.accounts_cli:user", "Accounts of staff."),
-    "apikey": Subcommand("dispatcher.accounts_cli:apikey", "Keys of devices and gateways."),
-    "dlq": Subcommand("dispatcher.dlq:command", "Messages that were set aside."),
+    "user": Subcommand("dispatcher.accounts_cli:user", "Accounts of staff.", finds=True),
+    "apikey": Subcommand("dispatcher.accounts_cli:apikey", "Keys of devices and gateways.", finds=True),
+    "dlq": Subcommand("dispatcher.dlq:command", "Messages that were set aside.", finds=True),
     "evaluate": Subcommand("dispatcher.evaluate:command", "Judge a CSV file as the dispatcher would."),
 }
 
@@ -56,8 +58,7 @@ class Program(click.Group):
         command = getattr(import_module(module), name)
         if not isinstance(command, click.Command):
             raise TypeError(f"{found.target} is not a command")
-        # a service is told where everything is, by options and environment
-        return command if found.service else with_data_dir(command)
+        return with_data_dir(command) if found.finds else command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -98,10 +99,9 @@ def main() -> None:
         sys.exit(1)
     except Exception as error:
         # the log of a service keeps the whole story; a person at the prompt gets the line
-        if service or os.environ.get("PATRIOT_LOG_LEVEL") == "debug":
+        if (service and asked is not SUBCOMMANDS["up"]) or os.environ.get("PATRIOT_LOG_LEVEL") == "debug":
             traceback.print_exc()
-        hint = "" if service else " (PATRIOT_LOG_LEVEL=debug shows where)"
-        _complain(f"{type(error).__name__}: {error}{hint}")
+        _complain(f"{type(error).__name__}: {error} (PATRIOT_LOG_LEVEL=debug shows where)")
 
 
 def _complain(line: str) -> None:

@@ -63,6 +63,7 @@ def command(
 async def _ask(running: addresses.Addresses | None, kafka: str | None, postgres: str | None) -> list[Check]:
     bootstrap = kafka or (running.kafka_bootstrap if running else None)
     dsn = postgres or (running.postgres_dsn if running else None)
+    ours = running is not None and any(service.name == "kafka" for service in running.services)
     now = datetime.now(UTC)
     of_postgres = (
         await check.postgres(dsn, now)
@@ -73,7 +74,7 @@ async def _ask(running: addresses.Addresses | None, kafka: str | None, postgres:
         ]
     )
     of_kafka = (
-        await check.kafka(bootstrap, embedded=running is not None and kafka is None)
+        await check.kafka(bootstrap, embedded=ours and kafka is None)
         if bootstrap
         else [Check("Kafka", State.SKIP, "embedded, and not running now")]
     )

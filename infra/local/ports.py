@@ -41,22 +41,21 @@ class KeptPorts:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        try:
-            self._ports = msgspec.json.decode(path.read_bytes(), type=dict[str, int])
-        except (FileNotFoundError, msgspec.DecodeError):
-            self._ports = {}
-
-    def known(self, name: str) -> int | None:
-        """The port kept for `name`, free or not."""
-        return self._ports.get(name)
 
     def take(self, name: str, host: str = "127.0.0.1") -> int:
         """The port for `name`: the kept one if it is free, else a new one, which is kept from now on."""
-        port = self._ports.get(name)
+        ports = self._read()
+        port = ports.get(name)
         if port is None or not is_free(host, port):
             port = find_free(host)
-            while port in self._ports.values():
+            while port in ports.values():
                 port = find_free(host)
-            self._ports[name] = port
-            write_whole(self._path, msgspec.json.encode(self._ports))
+            ports[name] = port
+            write_whole(self._path, msgspec.json.encode(ports))
         return port
+
+    def _read(self) -> dict[str, int]:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, int])
+        except (FileNotFoundError, msgspec.DecodeError):
+            return {}

@@ -1,0 +1,66 @@
+"""The documents are true as far as a program can tell: names they should have, links that lead somewhere."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from prometheus_client import REGISTRY
+
+from command_center_ui.settings import FeedSettings, PagesSettings
+from dispatcher.desk_settings import DeskSettings
+from dispatcher.settings import DispatcherSettings
+from infra.local.cli import SUBCOMMANDS
+from ingest.settings import IngestSettings
+
+PROJECT = Path(__file__).resolve().parents[2]
+FOLDERS = (PROJECT / "docs", PROJECT / "infra" / "decisions")
+DOCUMENTS = [
+    PROJECT / "README.md",
+    PROJECT / "CHANGELOG.md",
+    *sorted(path for folder in FOLDERS for path in folder.glob("*.md")),
+]
+METRICS = (
+    "infra.metrics",
+    "ingest.metrics",
+    "dispatcher.metrics",
+    "dispatcher.desk_metrics",
+    "command_center_ui.metrics",
+)
+
+
+def test_every_metric_is_documented() -> None:
+    for module in METRICS:
+        import_module(module)
+    names = {
+        sample.name.removesuffix("_bucket").removesuffix("_created").removesuffix("_total")
+        for family in REGISTRY.collect()
+        for sample in family.samples
+        if family.name.startswith("patriot_")
+    } | {family.name for family in REGISTRY.collect() if family.name.startswith("patriot_")}
+    text = (PROJECT / "docs" / "operations.md").read_text("utf-8")
+    documented = {name.removesuffix("_total") for name in re.findall(r"`(patriot_\w+)`", text)}
+    families = {name for name in names if not name.endswith(("_sum", "_count"))}
+    assert families - documented == set()
+    assert documented - families == set()
+
+
+def test_every_setting_is_documented() -> None:
+    text = (PROJECT / "docs" / "operations.md").read_text("utf-8")
+    documented = set(re.findall(r"\| `PATRIOT_(\w+)` \|", text))
+    rooms = (IngestSettings, DispatcherSettings, DeskSettings, FeedSettings, PagesSettings)
+    names = {name.upper() for room in rooms for name in room.model_fields}
+    assert names == documented
+
+
+def test_every_command_is_in_the_readme() -> None:
+    text = (PROJECT / "README.md").read_text("utf-8")
+    assert [name for name in SUBCOMMANDS if f"`patriot {name}" not in text] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(PROJECT).as_posix())
+def test_links_lead_somewhere(document: Path) -> None:
+    text = re.sub(r"```.*?```", "", document.read_text("utf-8"), flags=re.DOTALL)
+    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text)
+    missing = [t for t in targets if "://" not in t and not (document.parent / t).exists()]
+    assert missing == []

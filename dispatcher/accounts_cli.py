@@ -3,14 +3,12 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Final, TypeVar
 
 import asyncpg
 import click
 
 from dispatcher import accounts
-from infra import connections
 from infra.access import DeviceScope
 from infra.postgres import TRANSIENT, Connection, connect
 from schemas.place import AgencyRef
@@ -30,24 +28,12 @@ def _agencies(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> 
         raise click.BadParameter(str(error)) from error
 
 
-def _where(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that say which database is meant."""
-    command = click.option(
-        "--postgres-dsn", envvar="PATRIOT_POSTGRES_DSN", help="URL of the database; wins over --data-dir."
-    )(command)
-    return click.option(
-        "--data-dir",
-        envvar="PATRIOT_DATA_DIR",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=Path(".patriot"),
-        show_default=True,
-        help="Data directory of a running `patriot up`.",
-    )(command)
+#: Beside it `patriot` offers --data-dir, and finds the database there.
+_dsn: Final = click.option("--postgres-dsn", envvar="PATRIOT_POSTGRES_DSN", required=True, help="URL of the database.")
 
 
-def _do(postgres_dsn: str | None, data_dir: Path, work: Callable[[Connection], Awaitable[T]]) -> T:
+def _do(dsn: str, work: Callable[[Connection], Awaitable[T]]) -> T:
     """Run `work` on a connection; whatever goes wrong is one sentence."""
-    dsn = connections.postgres_dsn(postgres_dsn, data_dir)
 
     async def run() -> T:
         connection = await connect(dsn, application="patriot-accounts")
@@ -102,7 +88,7 @@ def user() -> None:
 @click.option("--kecamatan", help="Code of the kecamatan they see, such as 32.75.03.")
 @click.option("--display-name", help="What others read; NAME when left out.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input (one line).")
-@_where
+@_dsn
 def add_user(
     name: str,
     role: str,
@@ -110,8 +96,7 @@ def add_user(
     kecamatan: str | None,
     display_name: str | None,
     password_stdin: bool,
-    postgres_dsn: str | None,
-    data_dir: Path,
+    postgres_dsn: str,
 ) -> None:
     """Make an account. An officer needs one --agency, a dispatcher at least one, an area head a --kecamatan."""
     try:
@@ -119,25 +104,25 @@ def add_user(
     except accounts.AccountError as error:
         raise click.UsageError(str(error)) from error
     password = _password(password_stdin)
-    _do(postgres_dsn, data_dir, lambda connection: accounts.add(connection, new, password))
+    _do(postgres_dsn, lambda connection: accounts.add(connection, new, password))
     click.echo(f"added {new.username} ({new.role})")
 
 
 @user.command("list")
-@_where
-def list_users(postgres_dsn: str | None, data_dir: Path) -> None:
+@_dsn
+def list_users(postgres_dsn: str) -> None:
     """Every account, a line each: name, role, scope, state; with tabs between."""
-    for one in _do(postgres_dsn, data_dir, accounts.select_all):
+    for one in _do(postgres_dsn, accounts.select_all):
         scope = " ".join([*map(str, one.agencies), *([one.kecamatan] if one.kecamatan else [])]) or "whole city"
         click.echo("\t".join((one.username, one.role, scope, "disabled" if one.disabled_at else "active")))
 
 
 @user.command("disable")
 @click.argument("name")
-@_where
-def disable_user(name: str, postgres_dsn: str | None, data_dir: Path) -> None:
+@_dsn
+def disable_user(name: str, postgres_dsn: str) -> None:
     """End an account and its sessions (running services forget them within a minute). What it did stays."""
-    _do(postgres_dsn, data_dir, lambda connection: accounts.disable(connection, name))
+    _do(postgres_dsn, lambda connection: accounts.disable(connection, name))
     click.echo(f"disabled {name}")
 
 
@@ -155,25 +140,25 @@ def apikey() -> None:
     type=click.Choice([scope.value for scope in DeviceScope]),
     help="What it may send; repeatable. Both when left out.",
 )
-@_where
-def add_key(name: str, scopes: tuple[str, ...], postgres_dsn: str | None, data_dir: Path) -> None:
+@_dsn
+def add_key(name: str, scopes: tuple[str, ...], postgres_dsn: str) -> None:
     """Make a key and print it. It is shown this once."""
     chosen = [DeviceScope(scope) for scope in scopes] or list(DeviceScope)
-    click.echo(_do(postgres_dsn, data_dir, lambda connection: accounts.add_device_key(connection, name, chosen)))
+    click.echo(_do(postgres_dsn, lambda connection: accounts.add_device_key(connection, name, chosen)))
 
 
 @apikey.command("list")
-@_where
-def list_keys(postgres_dsn: str | None, data_dir: Path) -> None:
+@_dsn
+def list_keys(postgres_dsn: str) -> None:
     """Every key, a line each: id, name, scopes, state; with tabs between. The keys themselves are not kept."""
-    for key in _do(postgres_dsn, data_dir, accounts.select_device_keys):
+    for key in _do(postgres_dsn, accounts.select_device_keys):
         click.echo("\t".join((key.id, key.name, ",".join(key.scopes), "revoked" if key.revoked_at else "active")))
 
 
 @apikey.command("revoke")
 @click.argument("id_or_name")
-@_where
-def revoke_key(id_or_name: str, postgres_dsn: str | None, data_dir: Path) -> None:
+@_dsn
+def revoke_key(id_or_name: str, postgres_dsn: str) -> None:
     """End the key with this id, or all of this name (running services forget it within a minute)."""
-    count = _do(postgres_dsn, data_dir, lambda connection: accounts.revoke_device_key(connection, id_or_name))
+    count = _do(postgres_dsn, lambda connection: accounts.revoke_device_key(connection, id_or_name))
     click.echo(f"revoked {count} key{'s' if count > 1 else ''}")

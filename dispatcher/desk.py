@@ -123,8 +123,8 @@ async def _sweep(database: Database) -> None:
             async with database.transaction() as connection:
                 swept = await receipts.sweep(connection), await accounts.sweep_sessions(connection)
             log.info("swept", receipts=swept[0], sessions=swept[1])
-        except Problem:
-            pass  # the database is away; the next hour will do
+        except (Problem, asyncpg.UndefinedTableError):
+            pass  # the database is away, or not migrated yet: /readyz says so, and the next hour will do
         except Exception as error:
             RESTARTS.labels("desk-sweep").inc()
             log.error("sweep_failed", error=type(error).__name__)

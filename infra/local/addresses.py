@@ -6,9 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from infra.connections import FILE
 from infra.local.data_dir import is_taken
 from infra.local.record import write_whole
+
+_FILE = "up.json"
 
 
 class SignIns(msgspec.Struct, frozen=True):
@@ -56,7 +57,7 @@ class Addresses(msgspec.Struct, frozen=True):
 
 def kept_in(data_dir: Path) -> Path:
     """Where the addresses of the `up` on `data_dir` are."""
-    return data_dir / FILE
+    return data_dir / _FILE
 
 
 def of_running(data_dir: Path) -> Addresses | None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -11,7 +11,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from fastapi import APIRouter, FastAPI, Request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi.routing import APIRoute
+from prometheus_client import CONTENT_TYPE_LATEST, Histogram, generate_latest
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -153,7 +154,7 @@ def not_json() -> Problem:
 def refuse_repeated_names(body: bytes) -> None:
     """400 when an object in valid JSON names a field twice: readers would disagree about which one counts."""
     try:
-        json.loads(body, object_pairs_hook=_unique_names)
+        _names.decode(body.decode())
     except _RepeatedName as error:
         raise Problem(400, "repeated-name", "An object in the body names the same field twice.") from error
 
@@ -165,6 +166,9 @@ class _RepeatedName(ValueError):
 def _unique_names(pairs: list[tuple[str, object]]) -> None:
     if len(dict(pairs)) != len(pairs):
         raise _RepeatedName
+
+
+_names: Final = json.JSONDecoder(object_pairs_hook=_unique_names)
 
 
 def is_json(request: Request) -> bool:
@@ -184,6 +188,17 @@ async def read_json(request: Request, kind: type[T], *, limit: int = MAX_JSON_BY
     if not is_json(request):
         raise await Body(request).refused(not_json_type())
     return decode_json(await read_body(request, limit), kind)
+
+
+class PlainRoute(APIRoute):
+    """A route whose handler takes the request and answers with a response, nothing else.
+
+    FastAPI describes it in the OpenAPI document and stays out of the way (a fifth of the time of a short request).
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return handler
 
 
 def _reference(kind: Any) -> dict[str, Any]:
@@ -270,6 +285,7 @@ class _Measure:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._series: dict[tuple[str, str, int], Histogram] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -289,7 +305,11 @@ class _Measure:
         finally:
             route = getattr(scope.get("route"), "path", None)
             method = scope["method"] if route else "-"
-            metrics.HTTP_SECONDS.labels(method, route or "unmatched", status).observe(time.perf_counter() - start)
+            key = (method, route or "unmatched", status)
+            series = self._series.get(key)
+            if series is None:
+                series = self._series[key] = metrics.HTTP_SECONDS.labels(*key)
+            series.observe(time.perf_counter() - start)
 
 
 def release() -> str:
@@ -323,6 +343,10 @@ def build_app(rooms: Sequence[Room], *, version: str | None = None) -> FastAPI:
 
     app.add_middleware(_Measure)
 
+    for room in rooms:
+        # Taken over instead of included: FastAPI matches an included router's routes anew, level by level.
+        app.router.routes.extend(room.router.routes)
+
     @app.get("/healthz", include_in_schema=False)
     async def healthz() -> Response:
         return JSONResponse({"status": "ok"})
@@ -337,9 +361,6 @@ def build_app(rooms: Sequence[Room], *, version: str | None = None) -> FastAPI:
     @app.get("/metrics", include_in_schema=False)
     async def prometheus() -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-    for room in rooms:
-        app.include_router(room.router)
 
     make_openapi = app.openapi
 

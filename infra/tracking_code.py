@@ -2,15 +2,19 @@
 
 import hmac
 import secrets
-from functools import lru_cache
-from hashlib import sha256
+from base64 import b32encode
+from hashlib import blake2b
 from typing import Final
 
 #: Crockford's base 32 (https://www.crockford.com/base32.html): no I, L, O, U.
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+#: From the alphabet of RFC 4648, which Python's base 32 writes.
+_TO_CROCKFORD: Final = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET.encode())
 _VALUES: Final = {letter: value for value, letter in enumerate(_ALPHABET)}
 #: What people read instead, and the signs that only group.
 _FORGIVEN: Final = str.maketrans({"I": "1", "L": "1", "O": "0", **dict.fromkeys("- \t\u00a0\u2010\u2011\u2013")})
+#: BLAKE2's own way to keep one key's uses apart.
+_PURPOSE: Final = b"tracking code v1"
 _RANDOM_BITS: Final = 80
 _CHECK_BITS: Final = 20
 _LETTERS: Final = (_RANDOM_BITS + _CHECK_BITS) // 5
@@ -46,15 +50,11 @@ def check(secret: bytes, text: str) -> str | None:
 
 
 def _written(number: int) -> str:
-    letters = "".join(_ALPHABET[number >> shift & 31] for shift in range(5 * (_LETTERS - 1), -1, -5))
-    return "-".join(letters[start : start + 4] for start in range(0, _LETTERS, 4))
+    # 100 bits, filled up to 13 bytes; the letters of the filling are cut off.
+    letters = b32encode((number << 4).to_bytes(13, "big"))[:_LETTERS].translate(_TO_CROCKFORD).decode()
+    return "-".join((letters[:4], letters[4:8], letters[8:12], letters[12:16], letters[16:]))
 
 
 def _check_bits(secret: bytes, random: int) -> int:
-    digest = hmac.digest(_key(secret), random.to_bytes(_RANDOM_BITS // 8, "big"), sha256)
-    return int.from_bytes(digest[:3], "big") >> (24 - _CHECK_BITS)
-
-
-@lru_cache(maxsize=8)
-def _key(secret: bytes) -> bytes:
-    return hmac.digest(secret, b"patriot tracking code v1", sha256)
+    digest = blake2b(random.to_bytes(_RANDOM_BITS // 8, "big"), digest_size=3, key=secret, person=_PURPOSE).digest()
+    return int.from_bytes(digest, "big") >> (24 - _CHECK_BITS)

@@ -52,8 +52,7 @@ def room(settings: IngestSettings) -> Room:
         return _troubles(getattr(app.state, ROOM))
 
     router = APIRouter()
-    router.include_router(reports.router)
-    router.include_router(telemetry.router)
+    router.routes.extend([*reports.router.routes, *telemetry.router.routes])
     types = (
         *(ReportDraft, Reporter, ReportReceipt),
         *(TrafficReading, WifiReading, TelemetryReceipt, RejectedReading),

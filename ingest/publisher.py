@@ -19,7 +19,6 @@ from schemas.envelope import Headers
 
 log = structlog.get_logger()
 
-SOURCE: Final = "urn:bekasi:patriot:ingest"
 _TOPICS: Final = (topics.REPORT, topics.CONTACT, topics.TELEMETRY)
 #: With something handed over this long ago, and no acknowledgement of anything since, Kafka counts as away: more is
 #: refused instead of being made one more unknown outcome.

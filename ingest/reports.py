@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from infra.access import DeviceScope, Principal
-from infra.http import Body, answer, decode_json, describe, is_json, parameter, read_body
+from infra.http import Body, PlainRoute, answer, decode_json, describe, is_json, parameter, read_body
 from infra.problem import Problem, invalid, too_many
 from infra.throttle import Throttle, client_address
 from ingest import metrics
@@ -22,7 +22,7 @@ from ingest.uploads import Upload
 from schemas.report import ReportDraft, ReportReceipt
 from schemas.vocabulary import ReportChannel
 
-router = APIRouter(tags=["reports"])
+router = APIRouter(tags=["reports"], route_class=PlainRoute)
 
 _STAFF_CHANNELS: Final = frozenset({ReportChannel.CALL_CENTER, ReportChannel.POC})
 #: A phone set to the wrong time zone errs by up to 14 hours, and its owner's report is welcome all the same: the time

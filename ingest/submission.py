@@ -17,18 +17,20 @@ from infra.kafka import PRODUCE_TIMEOUT_S
 from infra.photos import CONTENT_TYPE, Photos, photo_id
 from infra.problem import Problem, unavailable
 from ingest import metrics
+from ingest.headers import headers, rfc3339
 from ingest.idempotency import IdempotencyKeys, Promise, other_body
 from ingest.metrics import Outcome
 from ingest.photos import EncodedPhoto, PhotoWorkers
-from ingest.publisher import SOURCE, NotHandedOver, OutcomeUnknown, Outgoing, Publisher
+from ingest.publisher import NotHandedOver, OutcomeUnknown, Outgoing, Publisher
 from ingest.uploads import Upload
 from schemas import topics
-from schemas.envelope import Envelope, write
+from schemas.envelope import Headers
 from schemas.report import ContactGiven, Photo, ReportDraft, ReportReceipt, ReportSubmitted
 from schemas.wire import encode
 
 log = structlog.get_logger()
 
+_accepted: Final = metrics.REPORTS.labels(Outcome.ACCEPTED)
 #: Cells of some 5 km²: reports of one neighbourhood go through one partition.
 _CELL_RESOLUTION: Final = 7
 
@@ -182,7 +184,7 @@ class Submissions:
                 slug="outcome-unknown",
             ) from error
         failpoints.hit("ingest.after_ack")
-        metrics.REPORTS.labels(Outcome.ACCEPTED).inc()
+        _accepted.inc()
         return _receipt(promise)
 
 
@@ -231,20 +233,16 @@ def _contact(submission: Submission, promise: Promise) -> Outgoing | None:
         email=reporter.email,
         anonymous=reporter.anonymous,
     )
-    event_id = f"{promise.report_id}.contact"
     return Outgoing(
-        promise.report_id.encode(), encode(value), _headers(topics.CONTACT_GIVEN, event_id, submission, promise)
+        promise.report_id.encode(), encode(value), _headers(topics.CONTACT_GIVEN, ".contact", submission, promise)
     )
 
 
-def _headers(event_type: str, event_id: str, submission: Submission, promise: Promise) -> list[tuple[str, bytes]]:
-    return write(
-        Envelope(
-            id=event_id,
-            type=event_type,
-            source=SOURCE,
-            subject=promise.report_id,
-            time=promise.submitted_at,
-            traceparent=submission.traceparent,
-        )
+def _headers(event_type: str, suffix: str, submission: Submission, promise: Promise) -> Headers:
+    return headers(
+        event_type,
+        promise.report_id + suffix,
+        promise.report_id.encode(),
+        rfc3339(promise.submitted_at),
+        submission.traceparent.encode(),
     )

@@ -10,22 +10,22 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from infra.access import DeviceScope, Principal
-from infra.http import Body, answer, describe, is_json, not_json_type, read_body
+from infra.http import Body, PlainRoute, answer, describe, is_json, not_json_type, read_body
 from infra.kafka import PRODUCE_TIMEOUT_S
 from infra.problem import too_many, unavailable
 from ingest import metrics
+from ingest.headers import headers, rfc3339
 from ingest.intake import Intake, intake_of
 from ingest.metrics import Outcome
-from ingest.publisher import RECORD_OVERHEAD, SOURCE, NotHandedOver, OutcomeUnknown, Outgoing
+from ingest.publisher import RECORD_OVERHEAD, NotHandedOver, OutcomeUnknown, Outgoing
 from ingest.readings import MAX_READINGS, sort
 from ingest.trace import traceparent_of
 from schemas import topics
-from schemas.envelope import CONTENT_TYPE, SPEC_VERSION, Headers, schema_id
 from schemas.telemetry import Reading, TelemetryReceipt, TrafficReading
 from schemas.wire import encode
 
 log = structlog.get_logger()
-router = APIRouter(tags=["telemetry"])
+router = APIRouter(tags=["telemetry"], route_class=PlainRoute)
 
 #: 5,000 readings with every field, and long names of roads.
 MAX_BYTES: Final = 8 * 1024 * 1024
@@ -107,30 +107,13 @@ def _throttle(intake: Intake, device: Principal) -> None:
 
 
 def _records(readings: Sequence[Reading], traceparent: str) -> Iterator[Outgoing]:
-    traffic = _constant_headers(topics.TRAFFIC_OBSERVED, traceparent)
-    wifi = _constant_headers(topics.WIFI_OBSERVED, traceparent)
+    trace = traceparent.encode()
     for reading in readings:
         if isinstance(reading, TrafficReading):
-            kind, device, constant = "traffic", reading.sensor_id, traffic
+            kind, device, event_type = "traffic", reading.sensor_id, topics.TRAFFIC_OBSERVED
         else:
-            kind, device, constant = "wifi", reading.node_id, wifi
+            kind, device, event_type = "wifi", reading.node_id, topics.WIFI_OBSERVED
         key = device.encode()
-        at = reading.observed_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        at = rfc3339(reading.observed_at)
         # The id is what a reading is known by: sent twice, it is the same event.
-        event_id = f"{device}/{kind}/{at}"
-        yield Outgoing(
-            key,
-            encode(reading),
-            [("ce_id", event_id.encode()), ("ce_subject", key), ("ce_time", at.encode()), *constant],
-        )
-
-
-def _constant_headers(event_type: str, traceparent: str) -> Headers:
-    return [
-        ("ce_specversion", SPEC_VERSION.encode()),
-        ("ce_type", event_type.encode()),
-        ("ce_source", SOURCE.encode()),
-        ("ce_dataschema", schema_id(event_type).encode()),
-        ("content-type", CONTENT_TYPE.encode()),
-        ("traceparent", traceparent.encode()),
-    ]
+        yield Outgoing(key, encode(reading), headers(event_type, f"{device}/{kind}/{at}", key, at, trace))

@@ -11,6 +11,8 @@ from fastapi import APIRouter, FastAPI
 
 from dispatcher.report_intake import ReportIntake
 from dispatcher.settings import DispatcherSettings
+from dispatcher.silence import Silence
+from dispatcher.supervise import Supervised
 from dispatcher.telemetry_intake import TelemetryIntake
 from dispatcher.worker import Worker
 from infra import log, server
@@ -32,7 +34,9 @@ def room(settings: DispatcherSettings, geography: Geography) -> Room:
         pool = await open_pool(
             settings.postgres_dsn, application="patriot-dispatcher", size=settings.dispatcher_connections
         )
-        worker = Worker(settings, [ReportIntake(geography), TelemetryIntake(geography)], pool)
+        telemetry = TelemetryIntake(geography)
+        silence = Supervised("silence", Silence(pool, telemetry).run)
+        worker = Worker(settings, [ReportIntake(geography), telemetry], pool, [silence])
         stop = asyncio.Event()
         work = asyncio.create_task(worker.run(stop))
         app.state.dispatcher = worker

@@ -19,7 +19,10 @@ from infra.postgres import Pool
 class Worker:
     """Everything that runs in the background. Any number of processes may run one each."""
 
-    def __init__(self, settings: DispatcherSettings, effects: Sequence[Effects], pool: Pool) -> None:
+    def __init__(
+        self, settings: DispatcherSettings, effects: Sequence[Effects], pool: Pool, beside: Sequence[Supervised] = ()
+    ) -> None:
+        """`beside`: further tasks that look after what the effects have written."""
         options = ConsumerOptions(
             settings.kafka_bootstrap, session_timeout_ms=settings.session_timeout_ms, max_batch=settings.max_batch
         )
@@ -38,6 +41,7 @@ class Worker:
             Supervised("pulse", self.pulse.run),
             Supervised("clocks", clocks.run),
             Supervised("maintenance", maintenance.run),
+            *beside,
         ]
         metrics.start_at_zero(tuple(consumer.name for consumer in self.consumers), outbox_store.SHARDS)
 

@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WEB_SOURCES := $(shell find $(WEB) \( -name node_modules -o -name dist \) -prune -o -type f -print 2>/dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install up test bench pages lock
+.PHONY: help install up test check-code check-pages bench pages lock
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -25,13 +25,18 @@ up: install ## bring up everything; --simulate when the data directory is new; m
 	@exec $(BIN)/patriot up --simulate-when-new $(ARGS)
 
 test: $(VENV)/.installed-tests pages ## every check that CI runs; one test: make test ARGS="tests/schemas -k place"
-	@echo "== format and lint" && $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
-	@echo "== types" && $(BIN)/mypy --no-error-summary
-	@echo "== import contracts" && PYTHONPATH=. $(BIN)/lint-imports --no-logo > $(VENV)/lint-imports.log || \
-		{ cat $(VENV)/lint-imports.log; exit 1; }
-	@echo "== pages: lint, types, tests" && $(NPM) run --silent lint && $(NPM) run --silent check && $(NPM) run --silent test
+	@$(MAKE) --no-print-directory --jobs=2 check-code check-pages
 	@echo "== tests" && PATRIOT_CHROMIUM="$$($(BIN)/python .ci/chromium.py)" && export PATRIOT_CHROMIUM && \
 		$(BIN)/python -m pytest $(ARGS)
+
+check-code: $(VENV)/.installed-tests
+	@echo "== format and lint" && $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+	@echo "== import contracts" && PYTHONPATH=. $(BIN)/lint-imports --no-logo > $(VENV)/lint-imports.log || \
+		{ cat $(VENV)/lint-imports.log; exit 1; }
+	@echo "== types" && $(BIN)/mypy --no-error-summary
+
+check-pages: $(WEB)/node_modules/.installed
+	@echo "== pages: lint, types, tests" && $(NPM) run --silent lint && $(NPM) run --silent check && $(NPM) run --silent test
 
 bench: $(VENV)/.installed-tests pages ## measure speed and size on this machine
 	@$(BIN)/python -m tests.bench $(ARGS)

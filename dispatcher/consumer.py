@@ -37,14 +37,13 @@ from schemas import topics
 
 log = structlog.get_logger()
 
-#: Seconds that one batch's transaction may take; a rebalance waits for it, and Kafka waits 30 s for a rebalance.
-_BATCH_TIMEOUT_S: Final = 10.0
 _CONNECT_TIMEOUT_S: Final = 5.0
 #: Records arrive at once; this is how long a turn lasts when there are none.
 _POLL_S: Final = 0.5
-#: Tries of a batch that meets other transactions before it is made smaller, of one message before it is set aside.
-_TRIES: Final = 3
-_LONE_TRIES: Final = 5
+#: Tries of a batch that meets other transactions, or takes too long, before it is taken apart; of one message before
+#: it is set aside.
+_TRIES: Final = 2
+_LONE_TRIES: Final = 3
 #: Seconds between looks at the breaker's row.
 _BREAKER_EVERY_S: Final = 1.0
 #: `/readyz` names an alarm for this long.
@@ -58,6 +57,8 @@ class ConsumerOptions:
     kafka_bootstrap: str
     session_timeout_ms: int = 10_000
     max_batch: int = 500
+    #: Seconds that one batch's transaction may take; a rebalance waits for it, and Kafka waits 30 s for a rebalance.
+    batch_timeout_s: float = 10.0
 
 
 class _Unavailable(Exception):
@@ -226,6 +227,7 @@ class Consumer:
         """Write `items`: together, and in smaller parts where together does not work. Comes back when all are settled,
         or when they are no longer ours to settle; then nothing of the rest is written."""
         size, tries, delays = len(items), 0, backoff(0.05)
+        smooth = True
         while items and not stop.is_set():
             admitted, opens = self._breaker.admit([item.refused is not None for item in items[:size]])
             part = items[:admitted]
@@ -242,10 +244,10 @@ class Consumer:
                 fault = Fault.UNAVAILABLE if isinstance(error, _Unavailable) else fault_of(error)
                 metrics.RETRIES.labels(self.name, fault.name.lower()).inc()
                 log.warning("batch_failed", consumer=self.name, size=len(part), fault=fault.name, error=_name(error))
-                tries += 1
+                tries, smooth = tries + 1, False
                 if fault is Fault.CONTENDED and tries >= (_TRIES if len(part) > 1 else _LONE_TRIES):
                     if len(part) > 1:
-                        size = self._most = max(len(part) // 2, 1)
+                        size, self._most = 1, max(len(part) // 2, 1)
                     elif await self._database_answers():
                         self._refuse(part[0], error)
                     tries = 0
@@ -265,7 +267,8 @@ class Consumer:
                 self._count(part)
                 items, tries, delays = items[admitted:], 0, backoff(0.05)
                 self._trouble = None
-                self._most = min(self._most * 2, self._options.max_batch)
+                if smooth:
+                    self._most = min(self._most + self._most // 8 + 1, self._options.max_batch)
                 if opens is not None:
                     self._stopped_because = opens
                     log.error("breaker_opened", consumer=self.name, why=opens)
@@ -285,7 +288,7 @@ class Consumer:
             moves = ownership.moves(batch.ends)
             started = time.perf_counter()
             async with (
-                asyncio.timeout(_BATCH_TIMEOUT_S),
+                asyncio.timeout(self._options.batch_timeout_s),
                 self._connection() as connection,
                 connection.transaction(),
             ):

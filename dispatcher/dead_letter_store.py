@@ -11,6 +11,7 @@ from dispatcher import outbox_store
 from dispatcher.outbox_store import Bytes, RawHeaders
 from infra.postgres import Connection
 from schemas import topics
+from schemas.wire import encode
 
 STATES: Final = ("new", "replayed", "dropped")
 _MAX_MESSAGE: Final = 1000
@@ -52,9 +53,10 @@ async def add(connection: Connection, letters: Sequence[Letter]) -> None:
         """
         INSERT INTO dead_letter
                (topic, topic_id, partition, "offset", key, value, headers, error_class, error_message)
-        SELECT t, i, p, o, k, v, h, c, m
-          FROM unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::bytea[], $6::bytea[], $7::jsonb[],
-                      $8::text[], $9::text[]) AS u (t, i, p, o, k, v, h, c, m)
+        SELECT t, i, p, o, k, v, h::jsonb, c, m
+          FROM unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::bytea[], $6::bytea[], $7::text[],
+                      $8::text[], $9::text[]) WITH ORDINALITY AS u (t, i, p, o, k, v, h, c, m, n)
+         ORDER BY n
             ON CONFLICT DO NOTHING RETURNING topic, partition, "offset"
         """,
         [letter.topic for letter in letters],
@@ -63,7 +65,7 @@ async def add(connection: Connection, letters: Sequence[Letter]) -> None:
         [letter.offset for letter in letters],
         [letter.key for letter in letters],
         [letter.value for letter in letters],
-        [outbox_store.headers_to_json(letter.headers) for letter in letters],
+        [encode(outbox_store.headers_to_json(letter.headers)).decode() for letter in letters],
         [_storable(letter.reason) for letter in letters],
         [_storable(letter.detail) for letter in letters],
     )

@@ -27,6 +27,10 @@ _ENDS_TIMEOUT_S: Final = 3.0
 _ERRORS: Final = (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
+class Stray(Exception):
+    """The client delivered what it was not asked for; only a new one can be trusted."""
+
+
 @dataclass(slots=True)
 class Owned:
     """A partition that is ours."""
@@ -44,7 +48,7 @@ class Owned:
 class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """Listens to rebalances, which run in aiokafka's background task, at any await of ours.
 
-    `generation` rises with each; a batch that was read in an earlier one is void. `writing` is held during a batch's
+    `generation` rises whenever a partition is lost; a batch that was read in an earlier one is void. `writing` is held during a batch's
     transaction and during a claim, never while records are awaited (aiokafka #335).
     """
 
@@ -177,8 +181,10 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
             if tp in self.owned:
                 self._start_over.add(tp)
                 self._lose(tp, 0)
+        self.rewind()
 
     def _lose(self, tp: TopicPartition, again_in: float) -> None:
+        self.generation += 1
         self._consumer.pause(tp)
         del self.owned[tp]
         metrics.LAG.remove(tp.topic, tp.partition)
@@ -186,9 +192,13 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
 
     # what a batch does to it ----------------------------------------------------------------------------------------
 
-    def took(self, partition: TopicPartition, end: int) -> None:
-        """Records up to `end` were taken out of the client. KeyError when it is not ours, which cannot be."""
-        self.owned[partition].taken_to = end
+    def took(self, partition: TopicPartition, first: int, last: int) -> None:
+        """Records were taken out of the client. Raises `Stray` when they are not the next ones of a partition of ours:
+        the pause before the claim is there to make that impossible."""
+        owned = self.owned.get(partition)
+        if owned is None or first < owned.taken_to:
+            raise Stray(f"{partition.topic}/{partition.partition} from {first}")
+        owned.taken_to = last + 1
 
     def moves(self, ends: Mapping[TopicPartition, int]) -> list[Move]:
         """What a batch that ends there does to the stored offsets."""

@@ -21,9 +21,9 @@ from schemas.wire import encode
 
 log = structlog.get_logger()
 
-#: contract.md section 3.
-EVERY_S: Final = 5.0
-#: Of many workers one sends: whoever finds the last pulse older than this, in seconds.
+#: Seconds between marks of a worker; half a pulse, so that what another worker sends of it is not old.
+_BEAT_S: Final = 2.5
+#: A pulse every 5 s (contract.md section 3): of many workers that one sends which finds the last one this old.
 _SINCE_LAST_S: Final = 4.5
 #: Outbox rows older than this make the dispatcher not ready, in seconds: nothing reaches the wall.
 _OUTBOX_AGE_S: Final = 15.0
@@ -67,7 +67,7 @@ class Pulse:
         """Beat until `stop` is set. Raises what PostgreSQL raises when it is away."""
         while not stop.is_set():
             await self.beat()
-            await pause(stop, EVERY_S)
+            await pause(stop, _BEAT_S)
 
     async def beat(self) -> bool:
         """Mark, and send if it is time; answers whether this worker sent."""

@@ -20,6 +20,8 @@ Records = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 
 #: getmany waits without a bound while a rebalance is under way; this is the bound, in seconds.
 _LIMIT_S: Final = 2.0
+#: More than one fetch of a partition holds.
+_CAREFULLY: Final = 2_000
 
 
 def _is_of_the_bytes(error: Exception) -> bool:
@@ -46,12 +48,15 @@ class Reader:
     def __init__(self, consumer: AIOKafkaConsumer, ownership: Ownership) -> None:
         self._consumer = consumer
         self._ownership = ownership
+        #: So many records are read one by one, to come to the very place that cannot be read.
+        self._carefully = 0
 
     async def read(self, wait: float, most: int) -> Records:
         """Records as soon as there are some, at most `most`; none after `wait` s.
 
-        Raises `Unreadable`, `OutOfRange`, and `KafkaError` for what only a new client can mend.
+        Raises `Unreadable`, `OutOfRange`, and `KafkaError` or `Stray` for what only a new client can mend.
         """
+        most = 1 if self._carefully else most
         try:
             async with asyncio.timeout(wait + _LIMIT_S):
                 records: Records = await self._consumer.getmany(timeout_ms=int(wait * 1000), max_records=most)
@@ -65,27 +70,29 @@ class Reader:
         except Exception as error:
             if not _is_of_the_bytes(error):
                 raise
-            # Records of other partitions may have been taken, and were lost with the error.
+            # Records of other partitions, or before it, may have been taken, and were lost with the error.
             self._ownership.rewind()
-            await self._find_unreadable()
-            raise KafkaError("records could not be read, and then could") from error
+            if self._carefully:
+                await self._find_unreadable()
+            self._carefully = _CAREFULLY
+            return {}
+        self._carefully = max(self._carefully - 1, 0)
         for tp, found in records.items():
-            self._ownership.took(tp, found[-1].offset + 1)
+            self._ownership.took(tp, found[0].offset, found[-1].offset)
         return records
 
     async def rest(self, seconds: float) -> None:
         """Wait without reading, and stay in the group: the client leaves it when nobody asks for records."""
-        generation = self._ownership.generation
         self._ownership.pause()
         try:
             if await self.read(seconds, 1):
                 self._ownership.rewind()  # of a partition that a rebalance has given us meanwhile
         except (OutOfRange, Unreadable):
             pass  # comes again when we read
-        if generation == self._ownership.generation:
-            self._ownership.resume()
+        self._ownership.resume()
 
     async def _find_unreadable(self) -> None:
+        """Raise `Unreadable` for the first partition whose next record is; all before it is settled."""
         async with asyncio.timeout(_LIMIT_S):
             ends = await self._consumer.end_offsets(list(self._ownership.owned))
         for tp, owned in list(self._ownership.owned.items()):
@@ -99,6 +106,7 @@ class Reader:
             except Exception as error:
                 if not _is_of_the_bytes(error):
                     raise
+                self._carefully = 0
                 raise Unreadable(tp, owned.next_offset, error) from error
             finally:
                 if tp in self._ownership.owned:

@@ -1,0 +1,75 @@
+"""A batch in a compression that our client does not know is set aside with its bytes, and reading goes on behind it."""
+
+import struct
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.util import calc_crc32c
+
+from dispatcher.consumer import Consumer
+from infra.kafka import stop_quietly
+from infra.kafka_raw_batch import read_raw_batch
+from infra.local.stack import Stack
+from infra.postgres import Pool
+from tests.dispatcher.bench import (
+    Counted,
+    consuming,
+    effects_of,
+    headers,
+    letters_of,
+    make_topic,
+    options,
+    producing,
+    report,
+    send,
+    until_effects,
+)
+
+_SNAPPY = 2
+#: Of a batch: the length and the checksum lie here, the attributes behind it, the records from here on.
+_LENGTH, _CRC, _ATTRIBUTES, _RECORDS = 8, 17, 21, 61
+
+
+class _Snappy(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
+    """A batch as another producer may send it: compressed with snappy, which aiokafka alone cannot read."""
+
+    def _build(self) -> bytes:
+        plain = bytes(super()._build())
+        records = plain[_RECORDS:]
+        # snappy's own format: the length, then one literal
+        packed = _varint(len(records)) + b"\xf4" + struct.pack("<H", len(records) - 1) + records
+        body = struct.pack(">h", _SNAPPY) + plain[_ATTRIBUTES + 2 : _RECORDS] + packed
+        head = plain[:_LENGTH] + struct.pack(">i", _CRC + 4 - 12 + len(body)) + plain[12:_CRC]
+        return head + struct.pack(">I", calc_crc32c(body)) + body
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*out, number])
+
+
+async def test_a_batch_in_an_unknown_compression_is_set_aside_whole(stack: Stack, pool: Pool, name: str) -> None:
+    bootstrap = stack.kafka.bootstrap
+    await make_topic(bootstrap, name, partitions=2)
+    stranger = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await stranger.start()
+    async with producing(bootstrap) as producer:
+        sent = await send(producer, name, 20)
+        batch = _Snappy(100_000, 0)
+        for _ in range(3):
+            batch.append(key=b"k", value=report(), timestamp=None, headers=headers())
+        await (await stranger.send_batch(batch, name, partition=0))
+        sent += await send(producer, name, 20)
+        async with consuming(Consumer(Counted(name, [name]), pool, options(bootstrap))):
+            await until_effects(pool, name, 40)
+    await stop_quietly(stranger)
+    assert sorted(await effects_of(pool, name)) == sorted(sent)
+    (letter,) = await letters_of(pool, name)
+    assert (letter.reason, letter.partition) == ("unreadable", 0)
+    raw = await read_raw_batch(bootstrap, name, 0, letter.offset)
+    assert raw is not None
+    assert letter.value == raw.content
+    assert raw.next_offset - raw.base_offset == 3

@@ -257,6 +257,12 @@ export interface AssignmentRow {
   note: string | null;
 }
 
+/** An assignment with the incident it is about, and the verbs that its status allows. */
+export interface AssignmentDetail extends AssignmentRow {
+  incident: IncidentRow;
+  legal: string[];
+}
+
 export interface ReportOfIncident {
   report_id: string;
   tracking_code: string | null;

@@ -7,7 +7,7 @@ export type Phrase<Args extends unknown[] = []> = Args extends []
   ? Record<Lang, string>
   : Record<Lang, (...args: Args) => string>;
 
-const asked: Lang = globalThis.document?.documentElement.lang === 'en' ? 'en' : 'id';
+const asked: Lang = 'document' in globalThis && document.documentElement.lang === 'en' ? 'en' : 'id';
 const current = $state<{ lang: Lang }>({ lang: asked });
 
 /** The language now; reactive in templates. */

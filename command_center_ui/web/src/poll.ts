@@ -2,8 +2,8 @@
 
 export interface Poll {
   /** Ask right now, whatever the plan was. */
-  now(): void;
-  stop(): void;
+  now: () => void;
+  stop: () => void;
 }
 
 /** Delay before the next question after `failures` failed ones in a row: doubling from `base`, at most `most` ms. */

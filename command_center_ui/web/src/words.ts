@@ -409,6 +409,10 @@ export const officer = {
   },
   busy: { id: 'Belum tersimpan: server sedang sibuk. Tekan lagi.', en: 'Not saved: the server is busy. Press again.' },
   refused: { id: 'Belum tersimpan.', en: 'Not saved.' },
+  atWork: {
+    id: 'Selesaikan atau kembalikan dulu tugas yang sudah diterima.',
+    en: 'First complete or hand back what you have accepted.',
+  },
   notAllowed: { id: 'Akun ini tidak punya tugas lapangan.', en: 'This account has no field tasks.' },
   listOld: {
     id: (at: string) => `Daftar dari ${at}; belum bisa diperbarui.`,

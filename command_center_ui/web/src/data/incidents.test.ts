@@ -31,7 +31,8 @@ describe('the most urgent come first', () => {
 
   it('by the number of reports where priorities are not to be seen', () => {
     const open = (id: string, report_count: number): Incident => {
-      const { priority: _, ...row } = incident(id, { report_count });
+      const row = incident(id, { report_count });
+      delete row.priority;
       return row;
     };
     expect(ids(mostUrgent([open('one', 1), open('three', 3)], NOW, 5))).toEqual(['three', 'one']);

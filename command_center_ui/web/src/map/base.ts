@@ -1,7 +1,7 @@
 /** The map of Bekasi: kecamatan and their names, drawn by us alone. Everything else is a layer in a file of its own. */
 
 import type { FeatureCollection, MultiPolygon, Polygon, Position } from 'geojson';
-import { Map as MapLibre, setWorkerUrl, type LngLatBoundsLike, type StyleSpecification } from 'maplibre-gl';
+import { Map as MapLibre, setWorkerUrl, type StyleSpecification } from 'maplibre-gl';
 // the bundler does not see the worker by itself: without this the built pages have an empty map
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?url';
 import './base.css';
@@ -33,7 +33,9 @@ export function fetchBaseMap(url: string): Promise<BaseMap> {
   return ask<BaseMap>(url, { timeoutMs: 20_000 });
 }
 
-export function boundsOf(base: BaseMap): Bounds {
+/** What holds all kecamatan, or those of one regency. */
+export function boundsOf(base: BaseMap, regency: string | null = null): Bounds {
+  const chosen = base.features.filter(({ properties }) => properties.regency_code === regency);
   const bounds: Bounds = [Infinity, Infinity, -Infinity, -Infinity];
   const take = (position: Position): void => {
     const [lon = NaN, lat = NaN] = position;
@@ -42,7 +44,7 @@ export function boundsOf(base: BaseMap): Bounds {
     bounds[2] = Math.max(bounds[2], lon);
     bounds[3] = Math.max(bounds[3], lat);
   };
-  for (const { geometry } of base.features) {
+  for (const { geometry } of chosen.length > 0 ? chosen : base.features) {
     const polygons = geometry.type === 'Polygon' ? [geometry.coordinates] : geometry.coordinates;
     for (const polygon of polygons) polygon[0]?.forEach(take);
   }
@@ -52,6 +54,8 @@ export function boundsOf(base: BaseMap): Bounds {
 export interface MapOptions {
   container: HTMLElement;
   base: BaseMap;
+  /** What is shown at first. */
+  bounds: Bounds;
   palette: Palette;
   /** CSS pixels of a rem: labels and lines grow with the wall. */
   rem: number;
@@ -61,12 +65,12 @@ export interface MapOptions {
 
 /** The map, once its base can be seen. Throws when the device cannot draw it. */
 export async function showMap(options: MapOptions): Promise<MapLibre> {
-  const { container, base, palette, rem, padding, label } = options;
+  const { container, base, bounds, palette, rem, padding, label } = options;
   await Promise.all([400, 600].map((weight) => document.fonts.load(`${weight} 16px ${MAP_FONT}`)));
   const map = new MapLibre({
     container,
     style: style(base, palette, rem),
-    bounds: boundsOf(base) as LngLatBoundsLike,
+    bounds,
     fitBoundsOptions: { padding },
     minZoom: 8,
     maxZoom: 17,
@@ -84,7 +88,7 @@ export async function showMap(options: MapOptions): Promise<MapLibre> {
   map.getCanvas().setAttribute('aria-label', label);
   await new Promise<void>((resolve, reject) => {
     map.once('load', () => resolve());
-    map.once('error', ({ error }) => reject(error));
+    map.once('error', ({ error }) => reject(new Error('the map cannot be drawn', { cause: error })));
   });
   return map;
 }

@@ -18,9 +18,10 @@ export async function showPicker(
   label: string,
   onMove: (lat: number, lon: number) => void,
 ): Promise<Picker> {
-  const map = await showMap({ container, base, palette: palette(), rem: 16, padding: 8, label });
-  if (start === null) map.fitBounds(boundsOf(base), { padding: 8, animate: false });
-  else map.jumpTo({ center: [start.lon, start.lat], zoom: 14 });
+  const map = await showMap({
+    container, base, bounds: boundsOf(base), palette: palette(), rem: 16, padding: 8, label,
+  });
+  if (start !== null) map.jumpTo({ center: [start.lon, start.lat], zoom: 14 });
   const tell = (): void => {
     const { lat, lng } = map.getCenter();
     onMove(lat, lng);

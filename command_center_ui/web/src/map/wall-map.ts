@@ -49,11 +49,15 @@ export class WallMap {
     });
   }
 
-  static async show(container: HTMLElement, base: BaseMap, rem: number, label: string): Promise<WallMap> {
+  /** Shows all of Bekasi, or `regency` alone. */
+  static async show(
+    container: HTMLElement, base: BaseMap, regency: string | null, rem: number, label: string,
+  ): Promise<WallMap> {
     const palette = currentPalette();
     const padding = rem * 1.5;
-    const map = await showMap({ container, base, palette, rem, padding, label });
-    return new WallMap(map, boundsOf(base), { palette, rem, ratio: devicePixelRatio }, padding);
+    const bounds = boundsOf(base, regency);
+    const map = await showMap({ container, base, bounds, palette, rem, padding, label });
+    return new WallMap(map, bounds, { palette, rem, ratio: devicePixelRatio }, padding);
   }
 
   show<Name extends LayerName>(name: Name, rows: BoardRows[Name], now: number): void {

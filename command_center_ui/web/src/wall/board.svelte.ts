@@ -1,7 +1,7 @@
 /** The board as this wall sees it: rows by channel, freshness, measured latency. One feed behind all of it. */
 
-import type { FeedChannel, KpiRow, OfficerRow, SensorRow, WifiNodeRow } from '../contract';
 import { SvelteMap } from 'svelte/reactivity';
+import type { FeedChannel, KpiRow, OfficerRow, SensorRow, WifiNodeRow } from '../contract';
 import { config } from '../data/config';
 import { drawsTheEye, type Incident } from '../data/incidents';
 import { KpiHistory } from '../data/kpis';
@@ -9,15 +9,8 @@ import { Latency } from '../data/latency';
 import { feedTicket } from '../data/session';
 import { Feed } from '../feed';
 import type { Effect } from '../feed-protocol';
-import { Freshness, type FreshnessReport } from '../freshness';
-
-interface Rows {
-  incidents: Map<string, Incident>;
-  officers: Map<string, OfficerRow>;
-  sensors: Map<string, SensorRow>;
-  wifi_nodes: Map<string, WifiNodeRow>;
-  kpis: Map<string, KpiRow>;
-}
+import { Freshness, STALE_MS, type FreshnessReport } from '../freshness';
+import { Channel } from './channel.svelte';
 
 /** After this what was new rests. */
 const ATTENTION_MS = 10_000;
@@ -25,23 +18,26 @@ const ATTENTION_MS = 10_000;
 const REDRAW_MS = 250;
 
 export class Board {
-  readonly rows: Rows = {
-    incidents: new Map(), officers: new Map(), sensors: new Map(), wifi_nodes: new Map(), kpis: new Map(),
-  };
+  readonly incidents = new Channel<Incident>();
+  readonly officers = new Channel<OfficerRow>();
+  readonly sensors = new Channel<SensorRow>();
+  readonly wifi_nodes = new Channel<WifiNodeRow>();
+  readonly kpis = new Channel<KpiRow>();
   readonly kpiHistory = new KpiHistory();
-  readonly latency = new Latency();
-  /** Counts the changes of each channel; read it to be told of them. */
-  readonly changes = $state<Record<FeedChannel, number>>({ incidents: 0, officers: 0, sensors: 0, wifi_nodes: 0, kpis: 0 });
+  /** From a report's arrival in Kafka to this wall, ms. */
+  latency = $state.raw<{ median: number | null; count: number }>({ median: null, count: 0 });
   /** Freshness, reckoned anew each second. */
   report = $state.raw<FreshnessReport>({ health: 'connecting', ages: new Map(), oldest: null, late: [] });
   /** The server's time in ms, this device's until the server spoke; moves each second. */
   now = $state(Date.now());
+  /** Those that this viewer may see. */
+  channels = $state.raw<readonly FeedChannel[]>([]);
   signedOut = $state(false);
   onAttention: (row: Incident) => void = () => undefined;
 
   /** Incidents that draw the eye, and since when (`performance.now()`). */
   readonly #news = new SvelteMap<string, number>();
-  readonly #channels: FeedChannel[];
+  readonly #measured = new Latency();
   readonly #freshness: Freshness;
   readonly #feed: Feed;
   readonly #changed = new Set<FeedChannel>();
@@ -52,11 +48,11 @@ export class Board {
   #redraw: ReturnType<typeof setTimeout> | undefined;
 
   constructor(readonly asStaff: boolean) {
-    this.#channels = ['incidents', 'kpis', ...(asStaff ? (['officers'] as const) : []), 'sensors', 'wifi_nodes'];
-    this.#freshness = new Freshness(this.#channels, performance.now());
+    this.channels = ['incidents', 'kpis', ...(asStaff ? (['officers'] as const) : []), 'sensors', 'wifi_nodes'];
+    this.#freshness = new Freshness(this.channels, performance.now());
     this.#feed = new Feed({
       name: 'wall',
-      channels: this.#channels,
+      channels: this.channels,
       url: async () => (await config()).feed_url,
       ticket: () => feedTicket(asStaff),
       on: (effect) => this.#take(effect),
@@ -82,8 +78,15 @@ export class Board {
     clearTimeout(this.#redraw);
   }
 
-  get channels(): readonly FeedChannel[] {
-    return this.#channels;
+  /** Age of a channel in ms; null while nothing is known of it. */
+  age(channel: FeedChannel): number | null {
+    return this.report.ages.get(channel) ?? null;
+  }
+
+  /** Whether a channel is too old to be shown as if it were now. */
+  isStale(channel: FeedChannel): boolean {
+    const age = this.age(channel);
+    return age === null || age > STALE_MS;
   }
 
   /** Whether an incident came or was escalated in the last ten seconds. */
@@ -101,14 +104,14 @@ export class Board {
   #take(effect: Effect): void {
     switch (effect.kind) {
       case 'reset': {
-        this.rows[effect.channel].clear();
+        this[effect.channel].all.clear();
         for (const { key, data } of effect.rows) this.#upsert(effect.channel, key, data, null);
         this.#note(effect.channel);
         break;
       }
       case 'changes': {
         for (const { key, data, removed } of effect.pubs) {
-          if (removed === true) this.rows[effect.channel].delete(key);
+          if (removed === true) this[effect.channel].all.delete(key);
           else this.#upsert(effect.channel, key, data, effect.at);
         }
         this.#note(effect.channel);
@@ -117,31 +120,35 @@ export class Board {
       case 'heard': {
         const at = Date.parse(effect.at);
         this.#watchingSince = Math.min(this.#watchingSince, at);
-        this.#freshness.heard(effect.channel, at, effect.asOf === null ? null : Date.parse(effect.asOf), performance.now());
+        const asOf = effect.asOf === null ? null : Date.parse(effect.asOf);
+        this.#freshness.heard(effect.channel, at, asOf, performance.now());
         if (this.report.health !== 'current') this.#tick();
         break;
       }
       case 'refused': {
-        if (effect.channel !== null) this.#freshness.without(effect.channel);
+        if (effect.channel !== null) this.#without(effect.channel);
         break;
       }
-      default:
+      default: // nothing to show
     }
+  }
+
+  /** A channel that is not for this viewer's eyes, an executive's say, is no sign of trouble. */
+  #without(channel: FeedChannel): void {
+    this.#freshness.without(channel);
+    this.channels = this.channels.filter((each) => each !== channel);
   }
 
   #upsert(channel: FeedChannel, key: string, data: unknown, at: string | null): void {
     if (channel === 'incidents') this.#incident(key, data as Incident, at);
-    else if (channel === 'kpis') {
-      this.rows.kpis.set(key, data as KpiRow);
-      this.kpiHistory.add(data as KpiRow);
-    } else (this.rows[channel] as Map<string, unknown>).set(key, data);
+    if (channel === 'kpis') this.kpiHistory.add(data as KpiRow);
+    (this[channel] as Channel<unknown>).all.set(key, data);
   }
 
   #incident(key: string, row: Incident, at: string | null): void {
-    const before = this.rows.incidents.get(key);
-    this.rows.incidents.set(key, row);
     if (at === null) return;
-    this.latency.seen(before, row, at, this.#watchingSince);
+    const before = this.incidents.all.get(key);
+    this.#measured.seen(before, row, at, this.#watchingSince);
     if (drawsTheEye(before, row)) {
       this.#news.set(key, performance.now());
       this.onAttention(row);
@@ -153,8 +160,9 @@ export class Board {
     this.#changed.add(channel);
     this.#redraw ??= setTimeout(() => {
       this.#redraw = undefined;
-      for (const changed of this.#changed) this.changes[changed] += 1;
+      for (const changed of this.#changed) this[changed].show();
       this.#changed.clear();
+      this.latency = { median: this.#measured.median, count: this.#measured.count };
     }, REDRAW_MS);
   }
 }

@@ -3,7 +3,7 @@ import { shown } from './figures';
 
 it.each([
   [52, 'count', { value: 52, digits: 0, unit: '' }],
-  [0.834, 'share', { value: 83.4, digits: 0, unit: '%' }],
+  [0.75, 'share', { value: 75, digits: 0, unit: '%' }],
   [42, 's', { value: 42, digits: 0, unit: 'dtk' }],
   [600, 's', { value: 10, digits: 0, unit: 'mnt' }],
   [9000, 's', { value: 2.5, digits: 1, unit: 'jam' }],

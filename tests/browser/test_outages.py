@@ -1,0 +1,78 @@
+"""What a wall says when something behind it is hurt; it always comes back by itself, and is never loaded again."""
+
+import os
+import signal
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Visit
+from tests.browser.processes import pid_of, stopped
+from tests.browser.visitors import WALL_SCREEN, WallScreen, sign_in
+from tests.browser.watch import Watch
+from tests.city import City
+from tests.people import Gateway, Staff, until
+
+#: What a browser itself writes to the console when a feed is away.
+NO_FEED = r"console: WebSocket connection to .* failed"
+
+
+@pytest.fixture
+async def wall(visit: Visit, operator: Staff) -> WallScreen:
+    """A live wall that would forget its mark if it were loaded again."""
+    opened = WallScreen(await visit(**WALL_SCREEN))
+    await sign_in(opened.page, operator)
+    await opened.open()
+    await opened.page.evaluate("window.neverLoadedAgain = true")
+    return opened
+
+
+async def shows_what_is_new(wall: WallScreen, gateway: Gateway, lat: float, lon: float) -> None:
+    """A report sent now appears, on the page that was there from the start."""
+    receipt = await gateway.report("Jalan berlubang besar, motor hampir jatuh", lat=lat, lon=lon)
+    incident_id = (await gateway.tracked(receipt["tracking_code"]))["incident_id"]
+    await expect(wall.row(incident_id)).to_contain_text("Jalan rusak")
+    assert await wall.page.evaluate("window.neverLoadedAgain === true")
+
+
+async def test_a_wall_outlives_a_feed_that_is_killed(
+    wall: WallScreen, watch: Watch, city: City, gateway: Gateway
+) -> None:
+    watch.expect(NO_FEED)
+    killed = pid_of(city, "feed")
+    os.kill(killed, signal.SIGKILL)
+    await expect(wall.health).not_to_have_text("Langsung")
+
+    async def restarted() -> bool:
+        return pid_of(city, "feed") != killed
+
+    await until(restarted, what="patriot up to start the feed again")
+    await wall.is_live()
+    await shows_what_is_new(wall, gateway, -6.2317, 106.9893)
+
+
+async def test_a_wall_without_a_feed_says_so_in_words_until_it_is_back(
+    wall: WallScreen, watch: Watch, city: City, gateway: Gateway
+) -> None:
+    watch.expect(NO_FEED)
+    with stopped(city, "feed"):
+        await expect(wall.health).to_have_text("Terputus")
+        await expect(wall.page.get_by_text("Terputus", exact=True)).to_be_visible()
+        await wall.page.get_by_role("button", name="English").click()
+        await expect(wall.health).to_have_text("Disconnected")
+        await wall.page.get_by_role("button", name="Indonesia").click()
+    await wall.is_live()
+    await shows_what_is_new(wall, gateway, -6.2255, 106.9641)
+
+
+async def test_a_wall_says_that_its_data_is_old_though_pushes_go_on(
+    wall: WallScreen, city: City, gateway: Gateway
+) -> None:
+    with stopped(city, "dispatcher"):
+        await expect(wall.health).to_contain_text("Data tertunda")
+        await expect(wall.page.get_by_text("Data tertunda")).to_be_visible()
+        # a figure that nobody counts any more is a dash, never the last value
+        figures = wall.page.get_by_role("region", name="Angka kunci")
+        await expect(figures.get_by_text("–", exact=True).first).to_be_visible()
+    await wall.is_live()
+    await shows_what_is_new(wall, gateway, -6.2401, 106.9566)

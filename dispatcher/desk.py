@@ -123,7 +123,7 @@ async def _sweep(database: Database) -> None:
             async with database.transaction() as connection:
                 swept = await receipts.sweep(connection), await accounts.sweep_sessions(connection)
             log.info("swept", receipts=swept[0], sessions=swept[1])
-        except (Problem, asyncpg.UndefinedTableError):
+        except Problem:
             pass  # the database is away, or not migrated yet: /readyz says so, and the next hour will do
         except Exception as error:
             RESTARTS.labels("desk-sweep").inc()

@@ -21,12 +21,12 @@ from dispatcher import (
 from dispatcher.assignment import Assignment, IllegalStep, Phone, Step, legal_verbs
 from dispatcher.desk_commands import PhotoIds, require_photos
 from dispatcher.desk_query import CURSOR, LIMIT, Parameters
-from dispatcher.desk_resources import BODY_ERRORS, SIGNED_IN, STAFF_ERRORS, desk_of, role_of
+from dispatcher.desk_resources import BODY_ERRORS, SIGNED_IN, STAFF_ERRORS, desk_of, private, role_of
 from dispatcher.incident import IllegalMove
 from dispatcher.officer_store import Position
 from dispatcher.page import Mark, Page, cursor_of
 from dispatcher.receipts import Asked, OtherBody, Receipt
-from infra.http import answer, describe, parameter, read_json
+from infra.http import describe, parameter, read_json
 from infra.postgres import Connection
 from infra.problem import Problem, invalid
 from infra.trace import traceparent_of
@@ -129,7 +129,7 @@ async def list_assignments(request: Request) -> Response:
     items = tuple(_detail(one, incidents[one.incident_id]) for one in page)
     more = len(found) > limit
     cursor = cursor_of(Mark(updated_at=page[-1].updated_at, id=page[-1].id)) if more else None
-    return answer(Page(items=items, next_cursor=cursor))
+    return private(Page(items=items, next_cursor=cursor))
 
 
 def _described(summary: str, body: type[FromPhone]) -> Mapping[str, Any]:
@@ -197,7 +197,7 @@ async def _act(request: Request, verb: str, kind: type[FromPhone]) -> Response:
         team = await assignment_store.select_team_for_update(connection, incident_id)
         mine = next(one for one in team if one.id == assignment_id)
         if asked and (receipt := await _receipt(connection, asked)):
-            return Response(receipt.body, receipt.status, media_type="application/json")
+            return _answered(receipt)
         if isinstance(body, Complete):
             await require_photos(connection, incident_id, body.photo_ids)
         now = await connection.fetchval("SELECT clock_timestamp()")
@@ -235,11 +235,16 @@ async def _act(request: Request, verb: str, kind: type[FromPhone]) -> Response:
         await assignment_store.update(connection, moved, step, trace)
         await incident_store.save(connection, [replace(change, traceparent=trace)])
         await officer_store.settle(connection, [mine.officer], now, trace, _position(step, now))
-        done = encode(_detail(moved, change.after.row()))
+        done = Receipt(200, encode(_detail(moved, change.after.row())))
         if asked:
-            await receipts.keep(connection, asked, Receipt(200, done))
+            await receipts.keep(connection, asked, done)
     desk_metrics.COMMANDS.labels(verb).inc()
-    return Response(done, media_type="application/json")
+    return _answered(done)
+
+
+def _answered(receipt: Receipt) -> Response:
+    headers = {"Cache-Control": "no-store"}
+    return Response(receipt.body, receipt.status, headers=headers, media_type="application/json")
 
 
 def _position(step: Step, now: datetime) -> Position | None:

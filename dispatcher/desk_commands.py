@@ -24,13 +24,13 @@ from dispatcher import (
 from dispatcher.assignment import Assignment
 from dispatcher.change import Change
 from dispatcher.desk_incidents import IncidentDetail, detail_of, incident_id_of, no_such_incident
-from dispatcher.desk_resources import BODY_ERRORS, SIGNED_IN, STAFF_ERRORS, Desk, desk_of, scope_of
+from dispatcher.desk_resources import BODY_ERRORS, SIGNED_IN, STAFF_ERRORS, Desk, desk_of, private, scope_of
 from dispatcher.incident import ACTIVE_ASSIGNMENT, MAY, IllegalMove, Incident, legal_verbs
 from dispatcher.incident_verbs import NothingChanges, Point
 from dispatcher.officer_store import Officer
 from dispatcher.recommend import Choice, recommend
 from infra.access import Principal
-from infra.http import answer, describe, parameter, read_json
+from infra.http import describe, parameter, read_json
 from infra.postgres import Connection
 from infra.problem import Problem, invalid
 from infra.trace import traceparent_of
@@ -244,7 +244,7 @@ async def _save(command: _Command, change: Change) -> IncidentDetail:
 
 def _done(verb: str, detail: IncidentDetail) -> Response:
     desk_metrics.COMMANDS.labels(verb).inc()
-    return answer(detail)
+    return private(detail)
 
 
 async def _choose(command: _Command, officer_id: str | None) -> tuple[Officer, Choice]:

@@ -20,6 +20,9 @@ WAITERS: Final = 100
 #: A row that somebody else holds for longer than this is as good as away.
 _LOCK_TIMEOUT: Final = "2s"
 
+#: Not migrated yet, or a standby after a failover: as good as away, until somebody has finished what they do.
+_UNFIT: Final = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.ReadOnlySQLTransactionError)
+
 _AWAY: Final = "The database does not answer at the moment. Nothing was changed; try again."
 _IN_DOUBT: Final = "The database went away while saving: it may have been saved or not. Look before you try again."
 
@@ -39,7 +42,7 @@ class Database:
         try:
             async with self._bounded() as connection:
                 yield connection
-        except TRANSIENT as error:
+        except (*TRANSIENT, *_UNFIT) as error:
             raise self._away(error) from error
         except asyncpg.DataError as error:
             raise self._refused(error) from error
@@ -73,7 +76,7 @@ class Database:
                     raise
                 committing = True
                 await transaction.commit()
-        except TRANSIENT as error:
+        except (*TRANSIENT, *_UNFIT) as error:
             raise self._away(error, in_doubt=committing) from error
         except asyncpg.DataError as error:
             raise self._refused(error) from error

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from dispatcher import assignment_store, incident_query, incident_store
 from dispatcher.desk_query import CURSOR, LIMIT, Parameters
-from dispatcher.desk_resources import SIGNED_IN, desk_of, role_of, scope_of
+from dispatcher.desk_resources import SIGNED_IN, desk_of, private, role_of, scope_of
 from dispatcher.incident import Incident, legal_verbs
 from dispatcher.incident_formats import CSV, GEOJSON, IncidentCollection, to_csv, to_geojson
 from dispatcher.incident_query import (
@@ -22,7 +22,7 @@ from dispatcher.incident_query import (
 )
 from dispatcher.page import Mark, Page, cursor_of
 from infra.access import Principal
-from infra.http import answer, describe, parameter
+from infra.http import describe, parameter
 from infra.postgres import Connection
 from infra.problem import Problem, invalid
 from schemas.assignment import AssignmentRow
@@ -135,7 +135,7 @@ async def get_incident(request: Request) -> Response:
         if incident is None or not scope_of(principal).covers(incident):
             raise no_such_incident()
         detail = await detail_of(connection, incident, principal)
-    return answer(detail)
+    return private(detail)
 
 
 def incident_id_of(request: Request) -> str:
@@ -221,14 +221,14 @@ def _box(given: Parameters) -> Box | None:
 
 
 def _in_format(request: Request, wanted: Format, rows: list[IncidentRow], cursor: str | None) -> Response:
-    vary = {"Vary": "Accept"}
+    headers = {"Vary": "Accept", "Cache-Control": "no-store"}
     match wanted:
         case Format.JSON:
-            return answer(Page(items=tuple(rows), next_cursor=cursor), headers=vary)
+            return private(Page(items=tuple(rows), next_cursor=cursor), headers)
         case Format.GEOJSON:
-            return Response(encode(to_geojson(rows, cursor)), headers=vary, media_type=GEOJSON)
+            return Response(encode(to_geojson(rows, cursor)), headers=headers, media_type=GEOJSON)
         case Format.CSV:
-            headers = {**vary, "Content-Disposition": 'attachment; filename="incidents.csv"'}
+            headers["Content-Disposition"] = 'attachment; filename="incidents.csv"'
             if cursor is not None:
                 following = request.url.include_query_params(cursor=cursor)
                 headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'

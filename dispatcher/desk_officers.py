@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from dispatcher import assignment, officer_store
 from dispatcher.desk_query import CURSOR, LIMIT, Parameters
-from dispatcher.desk_resources import BODY_ERRORS, SIGNED_IN, STAFF_ERRORS, desk_of, scope_of
+from dispatcher.desk_resources import BODY_ERRORS, SIGNED_IN, STAFF_ERRORS, desk_of, private, scope_of
 from dispatcher.officer_store import Position
 from dispatcher.page import NameMark, Page, cursor_of
-from infra.http import answer, describe, read_json
+from infra.http import describe, read_json
 from infra.problem import Problem, invalid
 from infra.trace import traceparent_of
 from schemas.feed import OfficerRow
@@ -74,7 +74,7 @@ async def be_present(request: Request) -> Response:
         after = officer.off_duty() if status is OfficerStatus.OFF_DUTY else officer.at(position)
         after = msgspec.structs.replace(after, status=OfficerStatus.BUSY if working else status, updated_at=now)
         row = await officer_store.save(connection, after, traceparent_of(request))
-    return answer(row)
+    return private(row)
 
 
 @router.get(
@@ -99,7 +99,7 @@ async def list_officers(request: Request) -> Response:
         )
     page = tuple(found[:limit])
     cursor = cursor_of(NameMark(id=page[-1].id)) if len(found) > limit else None
-    return answer(Page(items=page, next_cursor=cursor))
+    return private(Page(items=page, next_cursor=cursor))
 
 
 TYPES: Final = (Page[OfficerRow], Presence)

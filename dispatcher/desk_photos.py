@@ -21,20 +21,22 @@ router = APIRouter(tags=["photos"])
 _CACHE: Final = "private, no-cache"
 
 
-@router.get(
-    "/api/v1/photos/{photo_id}",
-    **describe(
-        summary="A photo of a report",
-        content={CONTENT_TYPE: {"schema": {"type": "string", "format": "binary"}}},
-        errors=(401, 404, 422, 429, 503),
-        parameters=(
-            parameter("photo_id", "path", "Its id", {"type": "string"}, required=True),
-            parameter("size", "query", "`full` when left out", {"type": "string", "enum": list(PhotoSize)}),
-            parameter("code", "query", "The report's tracking code, in place of a session", {"type": "string"}),
-        ),
-        security=(*SIGNED_IN, {}),
+_DESCRIBED: Final = describe(
+    summary="A photo of a report",
+    content={CONTENT_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+    errors=(401, 404, 422, 429, 503),
+    parameters=(
+        parameter("photo_id", "path", "Its id", {"type": "string"}, required=True),
+        parameter("size", "query", "`full` when left out", {"type": "string", "enum": list(PhotoSize)}),
+        parameter("code", "query", "The report's tracking code, in place of a session", {"type": "string"}),
+        parameter("If-None-Match", "header", "ETags that the asker has", {"type": "string"}),
     ),
+    security=(*SIGNED_IN, {}),
 )
+_DESCRIBED["responses"][304] = {"description": "The asker has it already"}
+
+
+@router.get("/api/v1/photos/{photo_id}", **_DESCRIBED)
 async def get_photo(request: Request) -> Response:
     """JPEG with a strong ETag; 304 when the asker has it already."""
     desk = desk_of(request)

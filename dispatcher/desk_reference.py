@@ -8,11 +8,11 @@ from starlette.responses import Response
 
 from dispatcher import device_query
 from dispatcher.desk_query import CURSOR, LIMIT, Parameters
-from dispatcher.desk_resources import SIGNED_IN, desk_of
+from dispatcher.desk_resources import SIGNED_IN, desk_of, private
 from dispatcher.page import NameMark, Page, cursor_of
 from dispatcher.routing import RULES
 from dispatcher.tracking import OUTSIDE, agency_name
-from infra.http import answer, describe
+from infra.http import describe
 from schemas.feed import SensorRow, WifiNodeRow
 from schemas.gazetteer import gazetteer
 from schemas.place import AgencyRef
@@ -179,7 +179,7 @@ async def _all(request: Request, items: Sequence[Record]) -> Response:
     start = int(after.id) if after and after.id.isdecimal() else 0
     page = tuple(items[start : start + limit])
     cursor = cursor_of(NameMark(id=str(start + limit))) if start + limit < len(items) else None
-    return answer(Page(items=page, next_cursor=cursor))
+    return private(Page(items=page, next_cursor=cursor))
 
 
 def _page_of(request: Request) -> tuple[int, str]:
@@ -191,7 +191,7 @@ def _page_of(request: Request) -> tuple[int, str]:
 def _answer(found: Sequence[_R], limit: int) -> Response:
     page = tuple(found[:limit])
     cursor = cursor_of(NameMark(id=page[-1].id)) if len(found) > limit else None
-    return answer(Page(items=page, next_cursor=cursor))
+    return private(Page(items=page, next_cursor=cursor))
 
 
 TYPES: Final = (

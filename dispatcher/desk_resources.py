@@ -1,17 +1,19 @@
 """What the desk's handlers work with: the database, who is asking, and the limits."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 
 from fastapi import Request
+from starlette.responses import Response
 
 from dispatcher.desk_database import Database
 from dispatcher.desk_settings import DeskSettings
 from dispatcher.passwords import Passwords
 from dispatcher.scope import Scope
 from infra.access import Access, Principal
+from infra.http import answer
 from infra.photos import Photos
 from infra.problem import Problem, too_many
 from infra.throttle import Throttle, client_address
@@ -58,6 +60,11 @@ class Desk:
 def desk_of(request: Request) -> Desk:
     """The desk that a request has come to."""
     return cast(Desk, getattr(request.app.state, ROOM))
+
+
+def private(value: object, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer that is for this person alone: nothing between us and the screen may keep it."""
+    return answer(value, headers={"Cache-Control": "no-store", **(headers or {})})
 
 
 def role_of(principal: Principal) -> Role:

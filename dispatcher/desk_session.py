@@ -3,19 +3,22 @@
 import time
 from typing import Annotated, Final
 
+import structlog
 from fastapi import APIRouter, Request
 from msgspec import Meta
 from starlette.responses import Response
 
 from dispatcher import accounts, desk_metrics
 from dispatcher.accounts import SESSION_LIFETIME, Account
-from dispatcher.desk_resources import BODY_ERRORS, SIGNED_IN, Desk, desk_of, refuse_when_late, role_of
+from dispatcher.desk_resources import BODY_ERRORS, SIGNED_IN, Desk, desk_of, private, refuse_when_late, role_of
 from infra.access import COOKIE, Principal
-from infra.http import answer, describe, read_json
+from infra.http import describe, read_json
 from infra.problem import Problem
 from schemas.place import AgencyRef
 from schemas.vocabulary import Role
 from schemas.wire import Inbound, Record
+
+log = structlog.get_logger()
 
 router = APIRouter(tags=["session"])
 
@@ -75,7 +78,8 @@ async def sign_in(request: Request) -> Response:
     async with desk.database.transaction() as connection:
         token = await accounts.open_session(connection, name)
     desk_metrics.SIGN_INS.labels("ok").inc()
-    response = answer(SessionOpened(token=token, user=_user_of(found[0])), headers={"Cache-Control": "no-store"})
+    log.info("signed_in", username=name)
+    response = private(SessionOpened(token=token, user=_user_of(found[0])))
     _set_cookies(request, desk, response, token, name)
     return response
 
@@ -93,7 +97,7 @@ async def sign_out(request: Request) -> Response:
         async with desk.database.transaction() as connection:
             await accounts.end_session(connection, token)
         desk.access.forget(token)
-    response = Response(status_code=204, headers={"Cache-Control": "no-store"})
+    response = Response(status_code=204)
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
     response.delete_cookie(NAME_COOKIE, path="/", samesite="lax")
     return response
@@ -103,7 +107,7 @@ async def sign_out(request: Request) -> Response:
 async def me(request: Request) -> Response:
     """The signed-in person."""
     principal = await desk_of(request).access.staff(request)
-    return answer(_user(principal), headers={"Cache-Control": "no-store"})
+    return private(_user(principal))
 
 
 def _caller(name: str, address: str) -> str:

@@ -6,9 +6,9 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from dispatcher.desk_resources import desk_of
+from dispatcher.desk_resources import desk_of, private
 from infra import tickets
-from infra.http import answer, describe
+from infra.http import describe
 from infra.tickets import Viewer
 from schemas.wire import Record, Timestamp
 
@@ -41,7 +41,7 @@ async def feed_ticket(request: Request) -> Response:
             role=principal.role, subject=principal.name, agencies=principal.agencies, kecamatan=principal.kecamatan
         )
     ticket, expires_at = tickets.issue(desk.settings.secret_bytes, viewer, datetime.now(UTC))
-    return answer(FeedTicket(ticket=ticket, expires_at=expires_at), headers={"Cache-Control": "no-store"})
+    return private(FeedTicket(ticket=ticket, expires_at=expires_at))
 
 
 TYPES: Final = (FeedTicket,)

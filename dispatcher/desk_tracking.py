@@ -8,10 +8,10 @@ from starlette.responses import Response
 
 from dispatcher import tracking_query
 from dispatcher.desk_query import Parameters
-from dispatcher.desk_resources import Desk, desk_of, refuse_when_late
+from dispatcher.desk_resources import Desk, desk_of, private, refuse_when_late
 from dispatcher.tracking import TrackedReport, label, language_of
 from infra import tracking_code
-from infra.http import answer, describe, parameter
+from infra.http import describe, parameter
 from infra.problem import Problem
 from schemas.vocabulary import IncidentStatus
 
@@ -44,8 +44,8 @@ async def track(request: Request) -> Response:
     if report is None:
         status = IncidentStatus.NEW
         report = TrackedReport(tracking_code=code, status=status, status_label=label(status, language), processing=True)
-    headers = {"Cache-Control": "no-store", "Vary": "Accept-Language"}
-    return answer(report, headers={**headers, "Content-Language": language, "Referrer-Policy": "no-referrer"})
+    headers = {"Vary": "Accept-Language", "Content-Language": language, "Referrer-Policy": "no-referrer"}
+    return private(report, headers)
 
 
 def checked_code(desk: Desk, request: Request, text: str) -> str:

@@ -20,6 +20,7 @@ from infra.postgres import Pool, close_pool, open_pool
 from schemas.gazetteer import gazetteer
 from schemas.place import AgencyRef
 from schemas.vocabulary import Role
+from tests.dispatcher.desk.openapi import Document
 from tests.dispatcher.factories import SUMMARECON, a_message, a_report
 
 Json = dict[str, Any]
@@ -86,12 +87,18 @@ class Office:
         self.pool = pool
         self.data_dir = data_dir
         self._stack = AsyncExitStack()
+        self._document = Document(app)
         self._intake = ReportIntake(gazetteer())
 
     async def anyone(self, address: str = "127.0.0.1", **headers: str) -> Person:
         """Somebody without a session, from an address."""
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False, client=(address, 40_000))
-        client = httpx.AsyncClient(transport=transport, base_url="http://desk.test", headers=headers)
+        client = httpx.AsyncClient(
+            transport=transport,
+            base_url="http://desk.test",
+            headers=headers,
+            event_hooks={"response": [self._document.holds]},
+        )
         return Person(await self._stack.enter_async_context(client))
 
     async def hire(

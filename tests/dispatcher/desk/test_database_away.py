@@ -82,6 +82,7 @@ async def far_office(database: str, line: Line, tmp_path: Path) -> AsyncIterator
     dsn = database.replace(f":{parts.port}/", f":{port}/")
     async with open_office(dsn, tmp_path, desk_connections=3) as opened:
         yield opened
+        line.heal()
 
 
 async def ask_everything(person: Person, incident_id: str) -> list[tuple[int, float]]:
@@ -109,7 +110,7 @@ async def test_everything_is_503_in_3_seconds_and_works_again_afterwards(
     incident = await far_office.incident()
     assert {status for status, _ in await ask_everything(operator, incident["id"])} <= {200, 401, 409}
     getattr(line, fault)()
-    for _ in range(2):
+    for _ in range(1 if fault == "cut" else 2):
         answers = await ask_everything(operator, incident["id"])
         assert {status for status, _ in answers} == {503}
         assert max(seconds for _, seconds in answers) < 3.5
@@ -151,3 +152,5 @@ async def test_a_database_without_a_schema_is_not_ready(database: str, tmp_path:
     async with open_office(database.rpartition("/")[0] + "/postgres", tmp_path) as office:
         ready = await (await office.anyone()).http.get("/readyz")
         assert ready.status_code == 503 and "patriot migrate" in ready.json()["missing"]["schema"]
+        somebody = await office.anyone()
+        await somebody.post("/session", 503, username="nobody", password=PASSWORD)

@@ -19,7 +19,7 @@ from dispatcher import (
     receipts,
 )
 from dispatcher.assignment import Assignment, IllegalStep, Phone, Step, legal_verbs
-from dispatcher.desk_commands import PhotoIds, require_photos
+from dispatcher.desk_command import PhotoIds, require_photos
 from dispatcher.desk_query import CURSOR, LIMIT, Parameters
 from dispatcher.desk_resources import BODY_ERRORS, SIGNED_IN, STAFF_ERRORS, desk_of, private, role_of
 from dispatcher.incident import IllegalMove

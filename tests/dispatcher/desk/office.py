@@ -123,7 +123,8 @@ class Office:
     async def officer(self, agency: str = "32.75/DISHUB", place: tuple[float, float] | None = SUMMARECON) -> Person:
         """An officer on duty at a place."""
         person = await self.staff(Role.OFFICER, agency)
-        await person.be("available", **({"lat": place[0], "lon": place[1]} if place else {}))
+        where: Json = {"lat": place[0], "lon": place[1]} if place else {}
+        await person.be("available", **where)
         return person
 
     async def incident(self, text: str = JAM, place: tuple[float, float] | None = None, **fields: Any) -> Json:

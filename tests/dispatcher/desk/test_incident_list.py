@@ -94,7 +94,7 @@ async def test_what_is_late_is_overdue_until_it_is_done(office: Office, operator
 async def test_pages_hold_each_incident_once(operator: Person, city: dict[str, str], limit: int) -> None:
     whole = await ids(operator)
     found: list[str] = []
-    cursor: dict[str, str] = {}
+    cursor: dict[str, Any] = {}
     while True:
         page = await operator.get("/incidents", limit=limit, **cursor)
         found += [row["id"] for row in page["items"]]

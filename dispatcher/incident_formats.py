@@ -75,4 +75,3 @@ def _cell(value: object) -> object:
 
 def _defused(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
-

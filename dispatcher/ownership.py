@@ -23,6 +23,8 @@ log = structlog.get_logger()
 _CLAIM_AGAIN_S: Final = 1.0
 #: Seconds that Kafka may take to say where a partition ends.
 _ENDS_TIMEOUT_S: Final = 3.0
+#: Seconds between looks at the topics' ids.
+_WATCH_TOPICS_S: Final = 15.0
 #: What keeps us from claiming, for now.
 _ERRORS: Final = (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
@@ -48,8 +50,8 @@ class Owned:
 class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """Listens to rebalances, which run in aiokafka's background task, at any await of ours.
 
-    `generation` rises whenever a partition is lost; a batch that was read in an earlier one is void. `writing` is held during a batch's
-    transaction and during a claim, never while records are awaited (aiokafka #335).
+    `generation` rises whenever a partition is lost; a batch that was read in an earlier one is void. `writing` is held
+    during a batch's transaction and during a claim, never while records are awaited (aiokafka #335).
     """
 
     def __init__(
@@ -182,6 +184,23 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
                 self._start_over.add(tp)
                 self._lose(tp, 0)
         self.rewind()
+
+    async def watch_topics(self) -> None:
+        """See, until cancelled, whether a topic of ours was made anew under its name while we read on."""
+        while True:
+            await asyncio.sleep(_WATCH_TOPICS_S)
+            if not self.owned:
+                continue
+            try:
+                ids = await topic_ids(self._bootstrap, sorted({tp.topic for tp in self.owned}))
+            except (KafkaError, OSError, TimeoutError):
+                continue
+            async with self.writing:
+                anew = [tp for tp, owned in self.owned.items() if owned.topic_id != str(ids.get(tp.topic))]
+                for tp in anew:
+                    self._lose(tp, 0)
+                if anew:
+                    self.rewind()
 
     def _lose(self, tp: TopicPartition, again_in: float) -> None:
         self.generation += 1

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
+from aiokafka.errors import KafkaError
 
 from infra.metrics import RESTARTS
-from infra.postgres import backoff
+from infra.postgres import TRANSIENT, backoff
 
 log = structlog.get_logger()
 
@@ -46,7 +47,9 @@ class Supervised:
             except Exception as error:
                 self.trouble = f"failed and is started again: {type(error).__name__}"
                 RESTARTS.labels(self.name).inc()
-                log.warning("task_failed", task=self.name, error=type(error).__name__, exc_info=True)
+                # A server that is away needs no story, everything else does.
+                known = isinstance(error, (*TRANSIENT, KafkaError))
+                log.warning("task_failed", task=self.name, error=type(error).__name__, exc_info=not known)
                 if time.monotonic() - began > _WELL_AFTER_S:
                     delays = backoff()
                 await pause(stop, next(delays))

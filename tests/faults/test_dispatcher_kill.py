@@ -14,7 +14,7 @@ from tests.dispatcher.bench import producing, until
 from tests.faults.city_load import Load, all_taken_in, judge
 from tests.faults.process import Service
 
-_PATIENCE_S = 60.0
+_PATIENCE_S = 90.0
 
 
 def environment(stack: Stack) -> Mapping[str, str]:
@@ -30,6 +30,11 @@ def environment(stack: Stack) -> Mapping[str, str]:
 def dispatcher(stack: Stack, folder: Path) -> Service:
     """`patriot dispatcher`."""
     return Service("dispatcher", folder, "PATRIOT_DISPATCHER_PORT", environment(stack))
+
+
+async def start(service: Service, failpoint: str = "") -> None:
+    """Start it, and wait until it is ready however busy the machine is."""
+    await asyncio.to_thread(service.start, failpoint, _PATIENCE_S)
 
 
 @pytest.mark.parametrize(
@@ -49,9 +54,9 @@ async def test_a_dispatcher_killed_under_load_loses_and_doubles_nothing(
         await load.some()
         with dispatcher(stack, tmp_path) as killed:
             loading = asyncio.create_task(load.for_seconds(4))
-            await asyncio.to_thread(killed.start, point)
-            await asyncio.to_thread(killed.wait_killed)
-            await asyncio.to_thread(killed.start)
+            await start(killed, point)
+            await asyncio.to_thread(killed.wait_killed, _PATIENCE_S)
+            await start(killed)
             await loading
             await until(lambda: all_taken_in(pool, load), _PATIENCE_S)
         await judge(pool, stack.kafka.bootstrap, load)
@@ -65,8 +70,8 @@ async def test_a_dispatcher_paused_beyond_its_session_and_woken_writes_nothing_o
         (tmp_path / "a").mkdir()
         (tmp_path / "b").mkdir()
         with dispatcher(stack, tmp_path / "a") as zombie, dispatcher(stack, tmp_path / "b") as other:
-            await asyncio.to_thread(zombie.start)  # alone at first: it leads the relay too
-            await asyncio.to_thread(other.start)
+            await start(zombie)  # alone at first: it leads the relay too
+            await start(other)
             loading = asyncio.create_task(load.for_seconds(17))
             await asyncio.sleep(1.5)
             assert zombie.process is not None
@@ -87,14 +92,14 @@ async def test_dispatchers_that_come_and_go_under_load_lose_and_double_nothing(
         (tmp_path / "a").mkdir()
         (tmp_path / "b").mkdir()
         with dispatcher(stack, tmp_path / "a") as first, dispatcher(stack, tmp_path / "b") as second:
-            await asyncio.to_thread(first.start)
+            await start(first)
             loading = asyncio.create_task(load.for_seconds(9))
-            await asyncio.to_thread(second.start)
+            await start(second)
             await asyncio.sleep(1)
             assert first.process is not None
             first.process.terminate()  # in good order
             assert await asyncio.to_thread(first.process.wait, 15) == 0, first.tail()
-            await asyncio.to_thread(first.start)
+            await start(first)
             second.kill()
             await loading
             await until(lambda: all_taken_in(pool, load), _PATIENCE_S)

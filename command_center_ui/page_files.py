@@ -69,7 +69,7 @@ class BuiltPages:
     files: Mapping[str, StaticFile]
 
 
-def load(dist: Path = DIST) -> BuiltPages:
+def load(dist: Path) -> BuiltPages:
     """Read all of `dist`, some 2 MB. Raises `NotBuilt` when pages are missing."""
     try:
         templates = {name: _template((dist / f"{name}.html").read_text("utf-8")) for name in PAGES}

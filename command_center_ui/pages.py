@@ -66,15 +66,15 @@ class _Pages:
     access: Access
 
 
-def room(settings: PagesSettings) -> Room:
-    """The pages as a room of the web process. Without built pages it answers each of them with what to do."""
+def room(settings: PagesSettings, dist: Path = page_files.DIST) -> Room:
+    """The pages built in `dist` as a room of the web process. Where there are none it answers what to do."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = await open_pool(settings.postgres_dsn, application="patriot pages", size=_POOL_SIZE)
         try:
             built, base_map = await asyncio.gather(
-                asyncio.to_thread(_built), asyncio.to_thread(_base_map, settings.boundaries)
+                asyncio.to_thread(_built, dist), asyncio.to_thread(_base_map, settings.boundaries)
             )
             app.state.pages = _Pages(settings, built, base_map, Access(pool))
             yield
@@ -88,9 +88,9 @@ def room(settings: PagesSettings) -> Room:
     return Room("pages", _router(), lifespan, check, types=(Config, MapConfig, BaseMap))
 
 
-def _built() -> BuiltPages | None:
+def _built(dist: Path) -> BuiltPages | None:
     try:
-        return page_files.load()
+        return page_files.load(dist)
     except NotBuilt as error:
         log.warning("pages_not_built", detail=str(error))
         return None

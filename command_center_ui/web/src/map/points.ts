@@ -18,25 +18,22 @@ export class PointLayer {
   readonly #map: MapLibre;
   readonly #id: string;
 
-  constructor(map: MapLibre, id: string, beneath?: string) {
+  constructor(map: MapLibre, id: string) {
     this.#map = map;
     this.#id = id;
     map.addSource(id, { type: 'geojson', data: { type: 'FeatureCollection', features: [] } });
-    map.addLayer(
-      {
-        id,
-        type: 'symbol',
-        source: id,
-        layout: {
-          'icon-image': ['get', 'picture'],
-          'icon-allow-overlap': true,
-          'icon-ignore-placement': true,
-          'symbol-sort-key': ['get', 'rank'],
-        },
-        paint: { 'icon-opacity': ['get', 'opacity'] },
+    map.addLayer({
+      id,
+      type: 'symbol',
+      source: id,
+      layout: {
+        'icon-image': ['get', 'picture'],
+        'icon-allow-overlap': true,
+        'icon-ignore-placement': true,
+        'symbol-sort-key': ['get', 'rank'],
       },
-      beneath,
-    );
+      paint: { 'icon-opacity': ['get', 'opacity'] },
+    });
   }
 
   show(spots: readonly Spot[]): void {

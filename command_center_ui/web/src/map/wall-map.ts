@@ -41,12 +41,7 @@ export class WallMap {
       officers: new PointLayer(map, 'officers'),
       incidents: new PointLayer(map, 'incidents'),
     };
-    this.#attention = new Attention(map, {
-      colour: ink.palette.text,
-      rem: ink.rem,
-      still: matchMedia('(prefers-reduced-motion: reduce)').matches,
-      beneath: 'incidents',
-    });
+    this.#attention = new Attention(map);
   }
 
   /** Shows all of Bekasi, or `regency` alone. */
@@ -68,8 +63,8 @@ export class WallMap {
     this.#layers[name].visible = visible;
   }
 
-  drawTheEye(row: Incident, tick: number): void {
-    if (row.lat !== null && row.lon !== null) this.#attention.draw(row.lat, row.lon, tick);
+  drawTheEye(row: Incident): void {
+    if (row.lat !== null && row.lon !== null) this.#attention.draw(row.lat, row.lon);
   }
 
   zoom(by: number): void {

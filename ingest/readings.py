@@ -1,6 +1,8 @@
 """An array of readings sorted into those that can be taken and those that cannot, each with its reason."""
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,13 +16,10 @@ from schemas.telemetry import Reading, RejectedReading
 MAX_READINGS: Final = 5000
 MAX_AHEAD: Final = timedelta(minutes=5)
 MAX_BEHIND: Final = timedelta(days=7)
-#: An array with more commas than this has more than 5,000 elements, or elements that are no readings; it is not
-#: taken apart to find out which.
-_MAX_COMMAS: Final = 20 * MAX_READINGS
 
 _all: Final = msgspec.json.Decoder(list[Reading])
 _one: Final = msgspec.json.Decoder(Reading)
-_raw: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_BLANK: Final = re.compile(r"[ \t\n\r]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,6 @@ class Sorted:
 
 def sort(body: bytes, now: datetime) -> Sorted:
     """Raises 400 or 422 only when the array itself is unusable; a bad reading in it is named and left out."""
-    if body.count(b",") > _MAX_COMMAS:
-        raise _wrong_length()
     candidates, rejected = _decode(body)
     if not 1 <= len(candidates) + len(rejected) <= MAX_READINGS:
         raise _wrong_length()
@@ -53,35 +50,71 @@ def sort(body: bytes, now: datetime) -> Sorted:
 def _decode(body: bytes) -> tuple[Sequence[tuple[int, Reading]], list[RejectedReading]]:
     try:
         readings = _all.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        refuse_repeated_names(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Problem):
         return _decode_each(body)
-    refuse_repeated_names(body)
     return list(enumerate(readings)), []
 
 
 def _decode_each(body: bytes) -> tuple[Sequence[tuple[int, Reading]], list[RejectedReading]]:
-    try:
-        body.decode()
-        elements = _raw.decode(body)
-    except msgspec.ValidationError as error:
-        raise invalid("body", "an array of readings is expected") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise not_json() from error
-    good, bad = [], []
-    for index, element in enumerate(elements):
+    good: list[tuple[int, Reading]] = []
+    bad: list[RejectedReading] = []
+    for index, element in enumerate(_elements(body)):
+        if index == MAX_READINGS:
+            raise _wrong_length()
         try:
             reading = _one.decode(element)
-            refuse_repeated_names(bytes(element))
+            refuse_repeated_names(element.encode())
         except msgspec.ValidationError as error:
             found = field_error(error)
             bad.append(RejectedReading(index=index, message=f"{found.field}: {found.message}"))
-        except (msgspec.DecodeError, RecursionError):
-            bad.append(RejectedReading(index=index, message="not valid JSON"))
+        except msgspec.DecodeError:
+            # valid JSON all the same: a lone surrogate, which is no text
+            bad.append(RejectedReading(index=index, message="a text is not Unicode"))
         except Problem as problem:
             bad.append(RejectedReading(index=index, message=problem.detail))
         else:
             good.append((index, reading))
     return good, bad
+
+
+def _elements(body: bytes) -> Iterator[str]:
+    """The elements of a JSON array as they stand in it, one at a time. Raises 400 or 422 when it is none."""
+    try:
+        text = body.decode()
+        at = _after_blank(text, 0)
+        if not text.startswith("[", at):
+            json.loads(text, parse_constant=_refuse_constant)
+            raise _wrong_length()
+        at = _after_blank(text, at + 1)
+        more = not text.startswith("]", at)
+        while more:
+            _, end = _grammar.raw_decode(text, at)
+            yield text[at:end]
+            at = _after_blank(text, end)
+            more = text.startswith(",", at)
+            if more:
+                at = _after_blank(text, at + 1)
+        if not text.startswith("]", at) or _after_blank(text, at + 1) != len(text):
+            raise not_json()
+    except (ValueError, RecursionError) as error:
+        raise not_json() from error
+
+
+def _after_blank(text: str, at: int) -> int:
+    match = _BLANK.match(text, at)
+    return at if match is None else match.end()
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError  # NaN and Infinity are Python's idea of JSON
+
+
+def _ignore(_: str) -> None:
+    """Numbers are looked at later, by who knows how large they may be."""
+
+
+_grammar: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_ignore, parse_float=_ignore)
 
 
 def _fault(reading: Reading, earliest: datetime, latest: datetime) -> str | None:

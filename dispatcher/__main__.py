@@ -16,10 +16,9 @@ from dispatcher.supervise import Supervised
 from dispatcher.telemetry_intake import TelemetryIntake
 from dispatcher.worker import Worker
 from infra import log, server
+from infra.geography import load_geography
 from infra.http import Room, build_app
 from infra.postgres import close_pool, open_pool
-from schemas.boundaries import Boundaries, BoundaryFileError
-from schemas.gazetteer import gazetteer
 from schemas.geography import Geography
 
 #: Seconds in which batches under way end and the groups are left; then the rest is cut, and nothing is lost by it.
@@ -54,16 +53,6 @@ def room(settings: DispatcherSettings, geography: Geography) -> Room:
         return worker.trouble()
 
     return Room("dispatcher", APIRouter(), lifespan, check)
-
-
-def load_geography(boundaries: Path | None) -> Geography:
-    """Bekasi's areas, from the operator's file or our gazetteer. Raises a click error in one sentence."""
-    if boundaries is None:
-        return gazetteer()
-    try:
-        return Boundaries.from_geojson(boundaries.read_bytes())
-    except (OSError, BoundaryFileError) as error:
-        raise click.ClickException(f"--boundaries {boundaries} cannot be used: {error}") from error
 
 
 @click.command("dispatcher")

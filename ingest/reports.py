@@ -11,13 +11,13 @@ from infra.access import DeviceScope, Principal
 from infra.http import Body, PlainRoute, answer, decode_json, describe, is_json, parameter, read_body
 from infra.problem import Problem, invalid, too_many
 from infra.throttle import Throttle, client_address
+from infra.trace import traceparent_of
 from ingest import metrics
 from ingest.form import MAX_PHOTOS, MAX_REPORT_BYTES, Form, is_form, read_form
 from ingest.idempotency import MAX_LENGTH, check_key
 from ingest.intake import Intake, intake_of
 from ingest.metrics import Outcome
 from ingest.submission import Submission
-from ingest.trace import traceparent_of
 from ingest.uploads import Upload
 from schemas.report import ReportDraft, ReportReceipt
 from schemas.vocabulary import ReportChannel

@@ -13,13 +13,13 @@ from infra.access import DeviceScope, Principal
 from infra.http import Body, PlainRoute, answer, describe, is_json, not_json_type, read_body
 from infra.kafka import PRODUCE_TIMEOUT_S
 from infra.problem import too_many, unavailable
+from infra.trace import traceparent_of
 from ingest import metrics
 from ingest.headers import headers, rfc3339
 from ingest.intake import Intake, intake_of
 from ingest.metrics import Outcome
 from ingest.publisher import RECORD_OVERHEAD, NotHandedOver, OutcomeUnknown, Outgoing
 from ingest.readings import MAX_READINGS, sort
-from ingest.trace import traceparent_of
 from schemas import topics
 from schemas.telemetry import Reading, TelemetryReceipt, TrafficReading
 from schemas.wire import encode

@@ -19,11 +19,10 @@ from command_center_ui.page_files import BuiltPages, Language, NotBuilt, StaticF
 from command_center_ui.settings import PagesSettings
 from infra import tracking_code
 from infra.access import COOKIE, Access
+from infra.geography import load_geography
 from infra.http import Room, answer, describe
 from infra.postgres import close_pool, open_pool
 from infra.problem import Problem
-from schemas.boundaries import Boundaries
-from schemas.gazetteer import gazetteer
 from schemas.geography import BaseMap
 from schemas.wire import Record
 
@@ -98,7 +97,7 @@ def _built(dist: Path) -> BuiltPages | None:
 
 def _base_map(boundaries: Path | None) -> StaticFile:
     """Raises `BoundaryFileError` or OSError for a boundary file that cannot serve."""
-    source = gazetteer() if boundaries is None else Boundaries.from_geojson(boundaries.read_bytes())
+    source = load_geography(boundaries)
     return page_files.static_file(msgspec.json.encode(source.base_map()), _GEOJSON)
 
 

@@ -10,7 +10,7 @@ from dispatcher.category_words import EFFECT_AFTER, EFFECT_BEFORE, NAMES
 from dispatcher.emergency import alarms
 from dispatcher.judgement import Classification
 from dispatcher.spelling import STOP, plain
-from dispatcher.word_patterns import Reading, pattern
+from dispatcher.word_patterns import PatternTable, Reading
 from schemas.vocabulary import CATEGORY_LABEL, Category
 
 #: From this confidence on a report is dispatched without a look by an operator. A needless dispatch costs an officer's
@@ -39,6 +39,12 @@ _WORDS_READ: Final = 300
 _EFFECT_REACH: Final = 8
 _AFTER: Final = re.compile(rf"(?<!\S)(?:{EFFECT_AFTER})(?P<reach>(?: [^ {STOP}]+){{0,{_EFFECT_REACH}}})")
 _BEFORE: Final = re.compile(rf"(?P<reach>(?:(?<!\S)[^ {STOP}]+ ){{0,{_EFFECT_REACH}}})(?:{EFFECT_BEFORE})(?!\S)")
+#: A text without any of these words tells of no effect, and is spared the two searches above.
+_EFFECT_WORDS: Final = frozenset(f"{EFFECT_AFTER}|{EFFECT_BEFORE}".split("|"))
+
+_SPEAK_FOR: Final = PatternTable((rule.pattern, rule) for rule in FOR)
+_SPEAK_AGAINST: Final = PatternTable((doubt.pattern, doubt) for doubt in AGAINST)
+_MERE_NAMES: Final = PatternTable((name, None) for name in NAMES)
 
 
 class Finding(NamedTuple):
@@ -55,10 +61,10 @@ def classify(text: str, hint: Category | None = None) -> Classification:
 
     `hint` is the category the citizen chose: evidence, not truth. `other` is never dispatched.
     """
-    words = " ".join(plain(text).split()[:_WORDS_READ])
-    reading = _without_names(Reading(words))
+    everything = Reading(" ".join(plain(text).split()[:_WORDS_READ]))
+    reading = _MERE_NAMES.removed_from(everything)
     findings = _findings(reading)
-    doubts = [doubt for doubt in AGAINST if pattern(doubt.pattern).found_in(reading)]
+    doubts = _SPEAK_AGAINST.found_in(reading)
     strength: dict[Category, float] = {}
     for category in Category:
         weights = [_weight(finding, findings) for finding in findings if finding.rule.category is category]
@@ -75,7 +81,7 @@ def classify(text: str, hint: Category | None = None) -> Classification:
         # nothing known speaks for `other` half; words that speak against all categories speak for it
         against_all = [doubt.weight for doubt in doubts if not doubt.categories]
         best, confidence = Category.OTHER, 1 - 0.5 * (1 - _either(against_all))
-    emergency = alarms(words)
+    emergency = alarms(everything)
     return Classification(
         category=best,
         confidence=round(confidence, 3),
@@ -90,10 +96,12 @@ def classify(text: str, hint: Category | None = None) -> Classification:
 
 
 def _findings(reading: Reading) -> list[Finding]:
-    effects = [match.span("reach") for told in (_AFTER, _BEFORE) for match in told.finditer(reading.words)]
+    effects = []
+    if not _EFFECT_WORDS.isdisjoint(reading.present):
+        effects = [match.span("reach") for told in (_AFTER, _BEFORE) for match in told.finditer(reading.words)]
     found = []
-    for rule in FOR:
-        spans = list(pattern(rule.pattern).spans(reading))
+    for each, rule in _SPEAK_FOR.near(reading):
+        spans = each.spans(reading)
         if spans:
             told_as_effect = all(any(low <= start < high for low, high in effects) for start, _ in spans)
             found.append(Finding(rule, *spans[0], told_as_effect))
@@ -120,9 +128,3 @@ def _spoken(reading: Reading, findings: list[Finding], best: Category) -> list[s
         f"{CATEGORY_LABEL[finding.rule.category][0]}: {finding.rule.why} “{reading.words[finding.start : finding.end]}”"
         for finding in ordered
     ]
-
-
-def _without_names(reading: Reading) -> Reading:
-    for name in NAMES:
-        reading = pattern(name).removed_from(reading)
-    return reading

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from dispatcher.word_patterns import Reading, pattern
+from dispatcher.word_patterns import PatternTable, Reading
 
 #: Words that call help at once. Waste that is burnt is not a fire.
 EMERGENCY: Final[tuple[tuple[str, str], ...]] = (
@@ -35,9 +35,10 @@ NOT_EMERGENCY: Final[tuple[str, ...]] = (
 )
 
 
-def alarms(words: str) -> tuple[str, ...]:
-    """Why a text smells of an emergency, each reason once; empty when it does not. `words` are `spelling.plain`'s."""
-    reading = Reading(words)
-    for harmless in NOT_EMERGENCY:
-        reading = pattern(harmless).removed_from(reading)
-    return tuple(dict.fromkeys(why for source, why in EMERGENCY if pattern(source).found_in(reading)))
+_ALARMS: Final = PatternTable(EMERGENCY)
+_HARMLESS: Final = PatternTable((source, None) for source in NOT_EMERGENCY)
+
+
+def alarms(reading: Reading) -> tuple[str, ...]:
+    """Why a text smells of an emergency, each reason once; empty when it does not."""
+    return tuple(dict.fromkeys(_ALARMS.found_in(_HARMLESS.removed_from(reading))))

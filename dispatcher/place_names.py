@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Final, Literal, NamedTuple
 
@@ -126,6 +126,8 @@ _IGNORED: Final = (
 _LONGEST: Final = 6
 
 
+# locating and comparing read the same text
+@lru_cache(maxsize=1_024)
 def mentions(text: str) -> tuple[Mention, ...]:
     """The places a text names, in its order; of overlapping names the longest."""
     words = [word for word in plain(text).split() if word != STOP]
@@ -136,14 +138,27 @@ def _mentions(words: list[str]) -> Iterator[Mention]:
     index = _index()
     at = 0
     while at < len(words):
-        for length in range(min(_LONGEST, len(words) - at), 0, -1):
-            place = index.get("".join(words[at : at + length]))
+        for length, name in reversed(_beginnings(words, at)):
+            place = index.get(name)
             if place is not None and not _doubtful(place, words, at):
                 yield Mention(_by_mark(place, words, at), direction=at > 0 and words[at - 1] in _DIRECTION)
                 at += length
                 break
         else:
             at += 1
+
+
+def _beginnings(words: list[str], at: int) -> list[tuple[int, str]]:
+    """The words there, joined, as long as a name begins like that, shortest first; most words begin none."""
+    beginnings = _begin_names()
+    found = []
+    joined = ""
+    for length, word in enumerate(words[at : at + _LONGEST], 1):
+        joined += word
+        if joined not in beginnings:
+            break
+        found.append((length, joined))
+    return found
 
 
 def _doubtful(place: Named, words: list[str], at: int) -> bool:
@@ -212,6 +227,12 @@ def _index() -> Mapping[str, Named]:
         index |= {_joined(alias): landmark for alias in aliases}
     index |= {_joined(name): Ignored(name) for name in _IGNORED.split(";")}
     return index
+
+
+@cache
+def _begin_names() -> frozenset[str]:
+    """Every beginning of every name, the whole name too."""
+    return frozenset(name[:length] for name in _index() for length in range(1, len(name) + 1))
 
 
 def _joined(name: str) -> str:

@@ -90,7 +90,7 @@ def _any_match(a: frozenset[str], b: frozenset[str], cut_to: int = 4) -> bool:
 
 def _match(x: str, y: str, cut_to: int = 4) -> bool:
     """Whether two names are one: equal, or one cut short or with more behind it ("pramb", "malioboro yogyakarta")."""
-    short, long = sorted((x, y), key=len)
+    short, long = (x, y) if len(x) <= len(y) else (y, x)
     return short == long or (len(short) >= cut_to and long.startswith(short))
 
 
@@ -118,4 +118,6 @@ def _likeness(a: frozenset[str], b: frozenset[str]) -> float:
     fewer, more = sorted((a, b), key=lambda words: (len(words), sorted(words)))
     if len(fewer) < _ENOUGH_TO_TELL:
         return 0.0
-    return sum(any(_match(word, other) for other in more) for word in fewer) / len(fewer)
+    shared = fewer & more
+    cut = sum(any(_match(word, other) for other in more) for word in fewer - shared)
+    return (len(shared) + cut) / len(fewer)

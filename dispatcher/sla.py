@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -110,6 +111,8 @@ def due(start: datetime, span: Span) -> datetime:
     return datetime.combine(day, at, JAKARTA).astimezone(start.tzinfo)
 
 
+# the same few weeks are asked for with every incident
+@lru_cache(maxsize=256)
 def _next_working_day(day: date) -> date:
     day += timedelta(days=1)
     while not is_working_day(day):

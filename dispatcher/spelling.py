@@ -181,13 +181,16 @@ _TWO_WORDS: Final = re.compile("|".join(re.escape(written) for written in _WORDS
 _LEET: Final = str.maketrans("01345", "oieas")
 
 
+# classifying, locating and comparing each read the same text; a batch is read once by each, one after the other
+@lru_cache(maxsize=1_024)
 def plain(text: str) -> str:
     """The text as lower-case words with one spelling, sentences ended by `STOP`, everything parted by one blank.
 
     Total: any string gives an answer. Numbers stay; placeholders, addresses of pages and signs go.
     """
-    folded = unicodedata.normalize("NFKD", text).casefold()
-    visible = "".join(char for char in folded if unicodedata.category(char) not in {"Mn", "Cf", "Cs"})
+    visible = unicodedata.normalize("NFKD", text).casefold()
+    if not visible.isascii():
+        visible = "".join(char for char in visible if unicodedata.category(char) not in {"Mn", "Cf", "Cs"})
     words = list(_words(_TWO_WORDS.sub(_one_word, _PLACEHOLDER.sub(" ", visible))))
     while words and words[0] == STOP:
         words.pop(0)
@@ -200,8 +203,7 @@ def _one_word(match: re.Match[str]) -> str:
 
 def _words(text: str) -> Iterator[str]:
     last = STOP
-    for match in _PIECE.finditer(text):
-        piece = match[0]
+    for piece in _PIECE.findall(text):
         if not piece[0].isalnum():
             # "jl. H. Simun" holds no sentences: a dot ends one after a long word, or at a line's end
             if last not in _NO_STOP_AFTER and (len(last) > 3 or piece != ".") and ".." not in piece:

@@ -60,6 +60,9 @@ _GENERAL_TEXT: Final = """
 """
 _GENERAL: Final = frozenset(_GENERAL_TEXT.split())
 
+#: Words that end a name, and tell nothing of an event.
+_NO_NAMES: Final = _TEMPLATE | _TO | _FROM | frozenset(_MARKS)
+
 _COMPASS: Final = frozenset({"utara", "selatan", "timur", "barat"})
 #: Words of a name that are kept: more are seldom part of it.
 _NAME_WORDS: Final = 3
@@ -160,7 +163,7 @@ def _name_at(words: list[str], at: int) -> tuple[int, tuple[str, ...]]:
 
 
 def _may_name(word: str) -> bool:
-    return word.isalpha() and not any(word in plainly for plainly in (_TEMPLATE, _MARKS, _TO, _FROM))
+    return word.isalpha() and word not in _NO_NAMES
 
 
 def _compasses_at(words: list[str], at: int) -> Iterator[str]:

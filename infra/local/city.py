@@ -23,7 +23,7 @@ from infra.topics_admin import TopicsError, ensure_topics
 
 #: A service that dies this often before it was ever ready will not get better by itself.
 _DEATHS_AT_START = 3
-#: Seconds after which what is missing is told, and again each time it changes.
+#: Seconds after which what is missing is told, and told again.
 _PATIENCE = 15.0
 #: Seconds between two looks at logs; the first is when the city has come to rest.
 _HOUSEKEEPING = 60.0
@@ -203,14 +203,14 @@ class City:
 
 
 async def _ready(service: Service, keeper: Keeper) -> None:
-    """Come back once the service is able to work; tell what is missing when that takes long."""
-    told, started = "", time.monotonic()
+    """Come back once the service is able to work; tell now and then what is missing when that takes long."""
+    tell_at = time.monotonic() + _PATIENCE
     while missing := await service.missing():
         if keeper.deaths >= _DEATHS_AT_START:
             raise Trouble(f"{service.name} does not start: {service.last_words() or 'it says nothing'}")
-        if time.monotonic() - started > _PATIENCE and missing != told:
+        if time.monotonic() > tell_at:
             say(f"Waiting for {service.name} ({missing}) …")
-            told = missing
+            tell_at = time.monotonic() + _PATIENCE
         await asyncio.sleep(0.1)
 
 

@@ -124,6 +124,11 @@ async def _fetch(cache: Path, directory: Path) -> None:
         raise Trouble("Fetching Kafka from Maven Central took too long. Look at the network, then try again.") from None
     if done.code == 0:
         return
+    if "Max retries exceeded" in done.output:
+        raise Trouble(
+            f"Kafka {KAFKA_VERSION} has to be fetched from repo.maven.apache.org once, and there is no way there. "
+            "Look at the network or the proxy, then try again."
+        )
     if "No space left" in done.output:
         raise Trouble(f"The disk is full (fetching Kafka to {cache}). Free some, or set PATRIOT_CACHE elsewhere.")
     raise Trouble(

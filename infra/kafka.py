@@ -12,6 +12,8 @@ from aiokafka.errors import KafkaError
 LINGER_MS: Final = 2
 #: Kafka's own bound of a record is 1 MiB.
 MAX_RECORD_BYTES: Final = 1_000_000
+#: New partitions, and topics that were made anew, are noticed within this time.
+_METADATA_MAX_AGE_MS: Final = 30_000
 #: Ingest must answer 503 within 5 s; a produce that is not acknowledged by then has an unknown outcome.
 PRODUCE_TIMEOUT_S: Final = 4.0
 
@@ -70,6 +72,7 @@ async def start_consumer(
         max_poll_records=max_poll_records,
         fetch_max_wait_ms=250,
         request_timeout_ms=max(10_000, session_timeout_ms + 5_000),
+        metadata_max_age_ms=_METADATA_MAX_AGE_MS,
     )
     if topics:
         consumer.subscribe(topics=list(topics), listener=listener)

@@ -14,7 +14,7 @@ from typing import Final
 from uuid import UUID
 
 from command_center_ui.record import PulseRecord, RowRecord
-from command_center_ui.ring import KEEP_S, Change, Ring
+from command_center_ui.ring import KEEP_CHANGES, KEEP_S, Change, Ring
 from command_center_ui.row import Row
 from schemas.feed import FeedPulsed
 from schemas.vocabulary import FeedChannel
@@ -34,8 +34,8 @@ def epoch_of(topic_id: UUID, row_format: int = ROW_FORMAT) -> str:
 class ChannelBoard:
     """One channel: its rows by key and its ring."""
 
+    ring: Ring
     rows: dict[str, Row] = field(default_factory=dict)
-    ring: Ring = field(default_factory=Ring)
     #: Rows that went, with the number of the record that said so; oldest first.
     gone: dict[str, int] = field(default_factory=dict)
     _keys: tuple[str, ...] | None = None
@@ -75,10 +75,10 @@ class ChannelBoard:
 class Board:
     """All channels up to `offset`, the offset of the newest record read (−1 before the first)."""
 
-    def __init__(self, epoch: str) -> None:
+    def __init__(self, epoch: str, *, keep_changes: int = KEEP_CHANGES) -> None:
         self.epoch = epoch
         self.offset = -1
-        self._channels = {channel: ChannelBoard() for channel in FeedChannel}
+        self._channels = {channel: ChannelBoard(Ring(keep_changes)) for channel in FeedChannel}
         #: (second, offset of its first record), for the last 10 minutes: which offsets are recent enough.
         self._marks: deque[tuple[int, int]] = deque()
         self._pulses: dict[int, FeedPulsed] = {}
@@ -108,13 +108,14 @@ class Board:
         """Up to when everything acknowledged is contained; None until every shard has said so."""
         return self._as_of.get(channel)
 
-    def trim(self, wall: datetime) -> None:
-        """Let go of changes that are older than 10 minutes."""
+    def trim(self, wall: datetime, looked_at: Mapping[FeedChannel, int] | None = None) -> None:
+        """Let go of changes that are older than 10 minutes; of those that arrive as old, only up to the offset that
+        everybody who watches the channel has `looked_at`."""
         oldest = wall.timestamp() - KEEP_S
         while self._marks and self._marks[0][0] < oldest:
             self._marks.popleft()
-        for channel in self._channels.values():
-            channel.ring.trim(oldest)
+        for name, channel in self._channels.items():
+            channel.ring.trim(oldest, (looked_at or {}).get(name, self.offset))
 
     def recoverable(self, channel: FeedChannel, offset: int) -> bool:
         """Whether every change after `offset` is still in the ring.

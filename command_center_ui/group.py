@@ -129,6 +129,10 @@ class Group:
     def _due(self, now: Instant) -> list[Chunk]:
         ring = self.board[self.view.channel].ring
         as_of = self.board.as_of(self.view.channel)
+        if self.scanned < ring.lost:
+            # More came at once than the ring keeps: nobody can be told what it was. Members find that they have lost
+            # track, and start afresh.
+            self.sent = self.scanned = ring.lost
         new = ring.newest > self.scanned
         rows_may_go = self.view.channel not in FAST or now.steady - self.rows_at >= FAST_EVERY_S
         time_for_a_word = now.steady - self.pushed_at >= HEARTBEAT_S or as_of != self.as_of

@@ -1,7 +1,7 @@
 """Which views there are right now, and who shares them."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -11,6 +11,7 @@ from command_center_ui.group import Group, Subscription
 from command_center_ui.instant import Instant
 from command_center_ui.outbox import Outbox
 from command_center_ui.view import Filter, View
+from schemas.vocabulary import FeedChannel
 
 #: Different filters a node makes frames for; who brings one more gets everything its scope allows.
 MAX_FILTERS: Final = 64
@@ -28,6 +29,14 @@ class Groups:
 
     def __iter__(self) -> Iterator[Group]:
         return iter(self._groups.values())
+
+    def looked_at(self) -> Mapping[FeedChannel, int]:
+        """Per channel that is watched, up to which offset all its groups have looked at the changes."""
+        least: dict[FeedChannel, int] = {}
+        for group in self:
+            channel = group.view.channel
+            least[channel] = min(group.scanned, least.get(channel, group.scanned))
+        return least
 
     def join(
         self, view: View, outbox: Outbox, reply_to: int, resume: tuple[str, int] | None, now: Instant

@@ -61,9 +61,9 @@ class Hub:
     def tick(self, now: Instant) -> None:
         """Push what is new, continue what is owed, look at deadlines. Often when something happens, else twice a
         second."""
-        self.board.trim(now.wall)
         for group in self._groups:
             group.push(now)
+        self.board.trim(now.wall, self._groups.looked_at())
         self._measure(now)
         for session in self.sessions:
             if session.owes:

@@ -100,7 +100,8 @@ class Reader:
             _take(board, record)
         if batch:
             hit("feed.after_read")
-            board.trim(datetime.now(UTC))
+            if board is not self._adopted:
+                board.trim(datetime.now(UTC))
         # Beyond the newest record: the position has passed the markers of transactions, too.
         async with asyncio.timeout(_ASK_TIMEOUT_S):
             position = await consumer.position(_PARTITION)

@@ -41,7 +41,7 @@ class Change:
 class Ring:
     """Changes by rising offset. `lost` is the offset of the newest one that is no longer kept, −1 for none."""
 
-    def __init__(self, keep: int = KEEP_CHANGES) -> None:
+    def __init__(self, keep: int) -> None:
         self.lost = -1
         self._keep = keep
         self._changes: list[Change] = []
@@ -63,10 +63,10 @@ class Ring:
         if len(self) > self._keep:
             self._drop(self._first + 1)
 
-    def trim(self, before: float) -> None:
-        """Let go of the changes at the front that are older than `before` (seconds since 1970)."""
+    def trim(self, before: float, until: int) -> None:
+        """Let go of the changes at the front that are older than `before` (seconds since 1970), up to offset `until`."""
         first = self._first
-        while first < len(self._changes) and self._changes[first].at < before:
+        while first < len(self._changes) and self._changes[first].at < before and self._offsets[first] <= until:
             first += 1
         self._drop(first)
 

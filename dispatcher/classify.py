@@ -1,7 +1,7 @@
 """What a report is about: weighs the rules of `category_rules`; where they leave doubt an operator looks first."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from math import prod
 from typing import Final, NamedTuple
 
@@ -65,13 +65,16 @@ def classify(text: str, hint: Category | None = None) -> Classification:
     reading = _MERE_NAMES.removed_from(everything)
     findings = _findings(reading)
     doubts = _SPEAK_AGAINST.found_in(reading)
-    strength: dict[Category, float] = {}
-    for category in Category:
-        weights = [_weight(finding, findings) for finding in findings if finding.rule.category is category]
-        if category is hint and category is not Category.OTHER:
-            weights.append(HINT_WEIGHT)
-        doubted = [doubt.weight for doubt in doubts if not doubt.categories or category in doubt.categories]
-        strength[category] = _either(weights) * (1 - _either(doubted))
+    weights: dict[Category, list[float]] = {category: [] for category in Category}
+    for finding in findings:
+        weights[finding.rule.category].append(_weight(finding, findings))
+    if hint is not None and hint is not Category.OTHER:
+        weights[hint].append(HINT_WEIGHT)
+    strength = dict.fromkeys(Category, 0.0)
+    for category, spoken in weights.items():
+        if spoken:
+            doubted = [doubt.weight for doubt in doubts if not doubt.categories or category in doubt.categories]
+            strength[category] = _either(spoken) * (1 - _either(doubted))
     for cause, effect, share in COMES_OF:
         strength[effect] *= 1 - share * strength[cause]
     ranked = sorted(strength, key=lambda category: -strength[category])
@@ -109,16 +112,16 @@ def _findings(reading: Reading) -> list[Finding]:
 
 
 def _weight(finding: Finding, findings: list[Finding]) -> float:
-    has_cause = any(
+    has_cause = finding.effect and any(
         not other.effect and other.rule.weight >= CAUSE_FROM and other.rule.category is not finding.rule.category
         for other in findings
     )
-    return finding.rule.weight * (EFFECT_SHARE if finding.effect and has_cause else 1.0)
+    return finding.rule.weight * (EFFECT_SHARE if has_cause else 1.0)
 
 
-def _either(weights: Iterable[float]) -> float:
+def _either(weights: Sequence[float]) -> float:
     """How sure at least one of independent signs is right."""
-    return 1 - prod(1 - weight for weight in weights)
+    return 1 - prod([1 - weight for weight in weights])
 
 
 def _spoken(reading: Reading, findings: list[Finding], best: Category) -> list[str]:

@@ -135,9 +135,12 @@ def mentions(text: str) -> tuple[Mention, ...]:
 
 
 def _mentions(words: list[str]) -> Iterator[Mention]:
-    index = _index()
+    index, beginnings = _index(), _begin_names()
     at = 0
     while at < len(words):
+        if words[at] not in beginnings:
+            at += 1
+            continue
         for length, name in reversed(_beginnings(words, at)):
             place = index.get(name)
             if place is not None and not _doubtful(place, words, at):
@@ -149,7 +152,7 @@ def _mentions(words: list[str]) -> Iterator[Mention]:
 
 
 def _beginnings(words: list[str], at: int) -> list[tuple[int, str]]:
-    """The words there, joined, as long as a name begins like that, shortest first; most words begin none."""
+    """The words there, joined, as long as a name begins like that, shortest first."""
     beginnings = _begin_names()
     found = []
     joined = ""

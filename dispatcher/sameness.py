@@ -25,6 +25,9 @@ COPY_FROM: Final = 0.75
 #: Times stated in both texts count instead of the times of sending only within this gap; "07.13" comes every day.
 STATED_WITHIN: Final = timedelta(hours=6)
 
+#: A name cut short keeps so many letters at least; a direction's may be shorter ("arah jkt").
+_CUT_TO: Final = 4
+
 #: Fewer telling words than this make no likeness.
 _ENOUGH_TO_TELL: Final = 2
 
@@ -84,11 +87,11 @@ def _same_place(a: Mapping[Spot, frozenset[str]], b: Mapping[Spot, frozenset[str
     return "unknown"
 
 
-def _any_match(a: frozenset[str], b: frozenset[str], cut_to: int = 4) -> bool:
+def _any_match(a: frozenset[str], b: frozenset[str], cut_to: int = _CUT_TO) -> bool:
     return any(_match(x, y, cut_to) for x in a for y in b)
 
 
-def _match(x: str, y: str, cut_to: int = 4) -> bool:
+def _match(x: str, y: str, cut_to: int = _CUT_TO) -> bool:
     """Whether two names are one: equal, or one cut short or with more behind it ("pramb", "malioboro yogyakarta")."""
     short, long = (x, y) if len(x) <= len(y) else (y, x)
     return short == long or (len(short) >= cut_to and long.startswith(short))
@@ -119,5 +122,7 @@ def _likeness(a: frozenset[str], b: frozenset[str]) -> float:
     if len(fewer) < _ENOUGH_TO_TELL:
         return 0.0
     shared = fewer & more
-    cut = sum(any(_match(word, other) for other in more) for word in fewer - shared)
-    return (len(shared) + cut) / len(fewer)
+    # only words that begin alike can be one cut short: few are looked at closer
+    beginnings = {word[:_CUT_TO] for word in more}
+    alike = [word for word in fewer - shared if word[:_CUT_TO] in beginnings]
+    return (len(shared) + sum(any(_match(word, other) for other in more) for word in alike)) / len(fewer)

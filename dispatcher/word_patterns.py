@@ -98,9 +98,8 @@ class PatternTable(Generic[_Told]):
     def near(self, reading: Reading) -> Iterator[tuple[WordPattern, _Told]]:
         """The patterns that the text may have, in the table's order, which is part of the judgement."""
         rows: set[int] = set()
-        for word in reading.present:
-            if word in self._rows_at:
-                rows.update(self._rows_at[word])
+        for word in self._rows_at.keys() & reading.present:
+            rows.update(self._rows_at[word])
         for row in sorted(rows):
             source, told = self._rows[row]
             yield pattern(source), told

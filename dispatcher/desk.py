@@ -36,6 +36,7 @@ from infra.objects import Objects
 from infra.photos import Photos
 from infra.postgres import close_pool, open_pool
 from infra.problem import Problem
+from infra.staff_photos import StaffPhotos
 from infra.throttle import Throttle
 
 log = structlog.get_logger()
@@ -71,6 +72,7 @@ def room(settings: DeskSettings) -> Room:
                 access=Access(pool, own_origins(settings)),
                 passwords=Passwords(),
                 photos=Photos(objects),
+                staff_photos=StaffPhotos(objects),
                 geography=geography,
                 throttles=Throttles(
                     sign_in=Throttle(settings.sign_ins_per_minute),

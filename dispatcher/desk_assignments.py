@@ -19,7 +19,7 @@ from dispatcher import (
     receipts,
 )
 from dispatcher.assignment import Assignment, IllegalStep, Phone, Step, legal_verbs
-from dispatcher.desk_command import PhotoIds, require_photos
+from dispatcher.desk_command import PhotoIds, attach_photos
 from dispatcher.desk_query import CURSOR, LIMIT, Parameters
 from dispatcher.desk_resources import BODY_ERRORS, SIGNED_IN, STAFF_ERRORS, desk_of, private, role_of
 from dispatcher.incident import IllegalMove
@@ -198,8 +198,6 @@ async def _act(request: Request, verb: str, kind: type[FromPhone]) -> Response:
         mine = next(one for one in team if one.id == assignment_id)
         if asked and (receipt := await _receipt(connection, asked)):
             return _answered(receipt)
-        if isinstance(body, Complete):
-            await require_photos(connection, incident_id, body.photo_ids)
         now = await connection.fetchval("SELECT clock_timestamp()")
         note = body.note if isinstance(body, Complete) else None
         reason = body.reason if isinstance(body, Decline) else None
@@ -232,6 +230,8 @@ async def _act(request: Request, verb: str, kind: type[FromPhone]) -> Response:
                 current_version=mine.version,
                 legal=legal_verbs(mine),
             ) from error
+        if isinstance(body, Complete):
+            await attach_photos(desk, connection, incident_id, body.photo_ids, principal.name, now)
         await assignment_store.update(connection, moved, step, trace)
         await incident_store.save(connection, [replace(change, traceparent=trace)])
         await officer_store.settle(connection, [mine.officer], now, trace, _position(step, now))

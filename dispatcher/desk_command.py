@@ -1,10 +1,11 @@
 """A verb of staff on an incident: who may, the locked incident at the version that was read, and what is answered."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from fastapi import Request
@@ -14,13 +15,13 @@ from starlette.responses import Response
 from dispatcher import desk_metrics, incident_query, incident_store
 from dispatcher.change import Change
 from dispatcher.desk_incidents import IncidentDetail, detail_of, incident_id_of, no_such_incident
-from dispatcher.desk_resources import BODY_ERRORS, SIGNED_IN, STAFF_ERRORS, desk_of, private, scope_of
+from dispatcher.desk_resources import BODY_ERRORS, SIGNED_IN, STAFF_ERRORS, Desk, desk_of, private, scope_of
 from dispatcher.incident import MAY, IllegalMove, Incident, legal_verbs
 from dispatcher.incident_verbs import NothingChanges
 from infra.access import Principal
 from infra.http import describe, parameter, read_json
 from infra.postgres import Connection
-from infra.problem import Problem, invalid
+from infra.problem import Problem, invalid, unavailable
 from infra.trace import traceparent_of
 from schemas.wire import Identifier
 
@@ -28,6 +29,9 @@ B = TypeVar("B", bound=msgspec.Struct)
 
 Version = Annotated[int, Meta(ge=1, le=2**31 - 1, description="As last read")]
 PhotoIds = Annotated[tuple[Identifier, ...], Meta(max_length=10)]
+
+#: The object store answers within this, or the locked incident is let go.
+_STORE_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,29 @@ def done(verb: str, detail: IncidentDetail) -> Response:
     return private(detail)
 
 
-async def require_photos(connection: Connection, incident_id: str, photo_ids: Sequence[str]) -> None:
-    """422 for a photo that is not one of this incident."""
-    if photo_ids and not set(photo_ids) <= await incident_query.select_photo_ids(connection, incident_id):
-        raise invalid("photo_ids", "not a photo of this incident")
+async def attach_photos(
+    desk: Desk, connection: Connection, incident_id: str, photo_ids: Sequence[str], by: str, now: datetime
+) -> None:
+    """Make these photos the incident's: of its reports, or sent by `by` and used for no other incident.
+
+    422 for any other, 503 when the store is away. What was attached stays so when the transaction fails afterwards:
+    call it once the move is known to be legal. The same person may use it again, for the same incident.
+    """
+    if not photo_ids:
+        return
+    sent = sorted(set(photo_ids) - await incident_query.select_photo_ids(connection, incident_id))
+    try:
+        async with asyncio.timeout(_STORE_S):
+            # All are looked at before the first is taken, so that a mistake in one takes none.
+            found = [await desk.staff_photos.find(photo) for photo in sent]
+            if not all(one and one.may_be_attached(incident_id, by, now) for one in found):
+                raise _not_yours()
+            for photo in sent:
+                if not await desk.staff_photos.attach(photo, incident_id, by, now):
+                    raise _not_yours()
+    except OSError as error:
+        raise unavailable("Photos cannot be looked up at the moment. Nothing was changed; try again.") from error
+
+
+def _not_yours() -> Problem:
+    return invalid("photo_ids", "neither a photo of this incident nor a fresh one that you sent")

@@ -12,11 +12,11 @@ from dispatcher.desk_command import (
     PhotoIds,
     Version,
     asked,
+    attach_photos,
     conflict,
     described,
     done,
     open_command,
-    require_photos,
     save,
 )
 from dispatcher.desk_resources import desk_of
@@ -143,7 +143,9 @@ async def resolve(request: Request) -> Response:
     async with open_command(request, principal, body.version) as command:
         incident = command.incident
         incident_verbs.require(incident, "resolve")
-        await require_photos(command.connection, incident.id, body.photo_ids)
+        await attach_photos(
+            desk_of(request), command.connection, incident.id, body.photo_ids, command.actor, command.now
+        )
         team = await _release_all(command)
         change = incident_verbs.resolve(
             incident, body.note, team, photo_ids=body.photo_ids, actor=command.actor, now=command.now

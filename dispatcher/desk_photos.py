@@ -1,4 +1,4 @@
-"""Photos of reports, for staff in whose scope their incident is, and for whoever has the report's code."""
+"""Photos of reports and of staff: for staff in whose scope their incident is, for who sent one, for who has a code."""
 
 from hashlib import sha256
 from typing import Final
@@ -14,6 +14,7 @@ from dispatcher.desk_tracking import checked_code
 from infra.http import describe, parameter
 from infra.photos import CONTENT_TYPE, PhotoSize
 from infra.problem import Problem, unavailable
+from infra.staff_photos import StaffPhoto
 
 router = APIRouter(tags=["photos"])
 
@@ -22,13 +23,18 @@ _CACHE: Final = "private, no-cache"
 
 
 _DESCRIBED: Final = describe(
-    summary="A photo of a report",
+    summary="A photo of a report, or one that staff sent: attached to an incident, or one's own",
     content={CONTENT_TYPE: {"schema": {"type": "string", "format": "binary"}}},
     errors=(401, 404, 422, 429, 503),
     parameters=(
         parameter("photo_id", "path", "Its id", {"type": "string"}, required=True),
         parameter("size", "query", "`full` when left out", {"type": "string", "enum": list(PhotoSize)}),
-        parameter("code", "query", "The report's tracking code, in place of a session", {"type": "string"}),
+        parameter(
+            "code",
+            "query",
+            "In place of a session: a report's tracking code, for its photos and those of its public answer",
+            {"type": "string"},
+        ),
         parameter("If-None-Match", "header", "ETags that the asker has", {"type": "string"}),
     ),
     security=(*SIGNED_IN, {}),
@@ -47,7 +53,7 @@ async def get_photo(request: Request) -> Response:
     try:
         data = await desk.photos.read(photo_id, size)
     except OSError as error:
-        raise unavailable("Photos cannot be read at the moment. Try again.") from error
+        raise _away() from error
     if data is None:
         raise _no_such_photo()
     etag = f'"{sha256(data).hexdigest()}"'
@@ -66,13 +72,35 @@ async def _require_right(desk: Desk, request: Request, photo_id: str, code: str 
         async with desk.database.connection() as connection:
             if await tracking_query.code_opens(connection, known, photo_id):
                 return
+        sent = await _find(desk, photo_id)
+        if sent is not None and sent.incident_id is not None:
+            async with desk.database.connection() as connection:
+                if await tracking_query.answer_shows(connection, known, sent.incident_id, photo_id):
+                    return
         raise _no_such_photo()
     principal = await desk.access.staff(request)
+    sent = await _find(desk, photo_id)
+    if sent is not None and sent.uploaded_by == principal.name:
+        return
     async with desk.database.connection() as connection:
-        incident_id = await incident_query.select_incident_of_photo(connection, photo_id)
+        if sent is None:
+            incident_id = await incident_query.select_incident_of_photo(connection, photo_id)
+        else:
+            incident_id = sent.incident_id
         incident = await incident_store.select(connection, incident_id) if incident_id else None
     if incident is None or not scope_of(principal).covers(incident) or role_of(principal) in IMPERSONAL:
         raise _no_such_photo()
+
+
+async def _find(desk: Desk, photo_id: str) -> StaffPhoto | None:
+    try:
+        return await desk.staff_photos.find(photo_id)
+    except OSError as error:
+        raise _away() from error
+
+
+def _away() -> Problem:
+    return unavailable("Photos cannot be read at the moment. Try again.")
 
 
 def _no_such_photo() -> Problem:

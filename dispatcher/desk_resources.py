@@ -16,6 +16,7 @@ from infra.access import Access, Principal
 from infra.http import answer
 from infra.photos import Photos
 from infra.problem import Problem, too_many
+from infra.staff_photos import StaffPhotos
 from infra.throttle import Throttle, client_address
 from schemas.geography import Geography
 from schemas.vocabulary import Role
@@ -42,6 +43,7 @@ class Desk:
     access: Access
     passwords: Passwords
     photos: Photos
+    staff_photos: StaffPhotos
     geography: Geography
     throttles: Throttles
 

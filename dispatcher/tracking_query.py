@@ -53,6 +53,20 @@ async def code_opens(connection: Connection, code: str, photo_id: str) -> bool:
     return row is not None and any(photo["id"] == photo_id for photo in row["photos"])
 
 
+async def answer_shows(connection: Connection, code: str, incident_id: str, photo_id: str) -> bool:
+    """Whether a public answer to the report with this code came with the photo, which is this incident's."""
+    shown: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM report r JOIN incident_history h USING (incident_id)"
+        # an answer from before the report joined is other people's, as in its story
+        " WHERE r.tracking_code = $1 AND incident_id = $2 AND h.public AND h.at >= r.received_at"
+        " AND h.change = 'resolved' AND $3 = ANY (string_to_array(h.detail ->> 'photos', ',')))",
+        code,
+        incident_id,
+        photo_id,
+    )
+    return shown
+
+
 def _agency(row: asyncpg.Record) -> Named | None:
     if row["agency"] is None:
         return None

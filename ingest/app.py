@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -16,11 +17,13 @@ from infra.metrics import RESTARTS
 from infra.objects import Objects
 from infra.photos import Photos
 from infra.postgres import close_pool, open_pool
+from infra.staff_photos import StaffPhotos
 from infra.throttle import Throttle
-from ingest import metrics, reports, telemetry
+from ingest import metrics, photo_upload, reports, telemetry
 from ingest.budget import Budget
 from ingest.idempotency import IdempotencyKeys
 from ingest.intake import ROOM, Intake, Throttles
+from ingest.photo_upload import PhotoKept
 from ingest.photos import PhotoWorkers
 from ingest.publisher import Publisher
 from ingest.settings import MIB, IngestSettings
@@ -52,10 +55,11 @@ def room(settings: IngestSettings) -> Room:
         return _troubles(getattr(app.state, ROOM))
 
     router = APIRouter()
-    router.routes.extend([*reports.router.routes, *telemetry.router.routes])
+    router.routes.extend([*reports.router.routes, *telemetry.router.routes, *photo_upload.router.routes])
     types = (
         *(ReportDraft, Reporter, ReportReceipt),
         *(TrafficReading, WifiReading, TelemetryReceipt, RejectedReading),
+        PhotoKept,
     )
     return Room(ROOM, router, lifespan, check, types)
 
@@ -68,11 +72,12 @@ async def _open(settings: IngestSettings) -> AsyncIterator[Intake]:
         objects = Objects(settings.objects_dir)
         stack.callback(objects.close)
         keys = IdempotencyKeys(objects)
+        staff_photos = StaffPhotos(objects)
         uploads = Uploads(settings.data_dir / "uploads", settings.upload_mib * MIB)
         workers = PhotoWorkers(workers=settings.photo_workers, queue=settings.photo_queue)
         stack.push_async_callback(workers.close)
         publisher = Publisher(settings.kafka_bootstrap, max_unacknowledged=settings.unacknowledged_mib * MIB)
-        for name, work in (("publisher", publisher.run), ("sweep", lambda: _sweep(keys, uploads))):
+        for name, work in (("publisher", publisher.run), ("sweep", lambda: _sweep(keys, uploads, staff_photos))):
             stack.push_async_callback(_end, asyncio.create_task(_keep_alive(name, work), name=f"ingest-{name}"))
         yield Intake(
             settings=settings,
@@ -80,6 +85,7 @@ async def _open(settings: IngestSettings) -> AsyncIterator[Intake]:
             objects=objects,
             publisher=publisher,
             submissions=Submissions(publisher, Photos(objects), workers, keys, settings.secret_bytes),
+            staff_photos=staff_photos,
             workers=workers,
             uploads=uploads,
             telemetry_bodies=Budget(
@@ -112,10 +118,11 @@ def _troubles(intake: Intake) -> dict[str, str]:
     return found
 
 
-async def _sweep(keys: IdempotencyKeys, uploads: Uploads) -> None:
+async def _sweep(keys: IdempotencyKeys, uploads: Uploads, staff_photos: StaffPhotos) -> None:
     while True:
         uploads.sweep(time.time())
         metrics.KEYS_SWEPT.inc(await keys.sweep(time.time()))
+        metrics.PHOTOS_SWEPT.inc(await staff_photos.sweep(datetime.now(UTC)))
         await asyncio.sleep(_SWEEP_EVERY_S)
 
 

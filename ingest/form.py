@@ -1,7 +1,8 @@
-"""A report as a multipart form, streamed: the `report` part in memory, each `photo` part in a file of its own."""
+"""A multipart form, streamed: the `report` part in memory, each `photo` part in a file of its own."""
 
 import asyncio
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Final
 
 from fastapi import Request
@@ -24,6 +25,19 @@ _MOST_S: Final = 300.0
 #: Of a part's head: `Content-Disposition`, `Content-Type` and a few that nobody needs.
 _MAX_PART_HEADERS: Final = 8
 _MAX_PART_HEADER_BYTES: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Which parts a form has: a report with up to so many photos, or (without one) exactly so many photos."""
+
+    has_report: bool
+    photos: int
+    max_bytes: int
+
+
+REPORT_WITH_PHOTOS: Final = Shape(has_report=True, photos=MAX_PHOTOS, max_bytes=MAX_FORM_BYTES)
+ONE_PHOTO: Final = Shape(has_report=False, photos=1, max_bytes=MAX_PHOTO_BYTES + 64 * 1024)
 
 
 class Form:
@@ -53,11 +67,11 @@ def is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "multipart/form-data"
 
 
-async def read_form(request: Request, form: Form, uploads: Uploads) -> None:
-    """Read the request into `form`. Raises 400, 408, 413, 415, 422 or 503."""
+async def read_form(request: Request, form: Form, uploads: Uploads, shape: Shape = REPORT_WITH_PHOTOS) -> None:
+    """Read the request into `form`, which has the parts of `shape` then. Raises 400, 408, 413, 415, 422 or 503."""
     body = Body(request)
     try:
-        await _read(request, body, form, uploads)
+        await _read(request, body, form, uploads, shape)
     except FormParserError as error:
         raise await body.refused(_broken()) from error
     except OSError as error:
@@ -67,13 +81,13 @@ async def read_form(request: Request, form: Form, uploads: Uploads) -> None:
         raise (problem if problem.status == 408 else await body.refused(problem)) from None
 
 
-async def _read(request: Request, body: Body, form: Form, uploads: Uploads) -> None:
+async def _read(request: Request, body: Body, form: Form, uploads: Uploads, shape: Shape) -> None:
     if request.headers.get("content-encoding"):
         raise no_encoding()
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > MAX_FORM_BYTES:
-        raise _too_large()
-    parts = _Parts(form, uploads)
+    if declared.isdecimal() and int(declared) > shape.max_bytes:
+        raise _too_large(shape)
+    parts = _Parts(form, uploads, shape)
     parser = MultipartParser(
         _boundary(request),
         {
@@ -95,26 +109,29 @@ async def _read(request: Request, body: Body, form: Form, uploads: Uploads) -> N
         async with asyncio.timeout(_GRACE_S) as patience:
             while part := await body.part():
                 size += len(part)
-                if size > MAX_FORM_BYTES:
-                    raise _too_large()
+                if size > shape.max_bytes:
+                    raise _too_large(shape)
                 parser.write(part)
                 patience.reschedule(start + min(_MOST_S, _GRACE_S + size / _LEAST_BYTES_PER_S))
     except TimeoutError as error:
         raise too_slow() from error
     if not parts.ended:
         raise _broken()
-    if not parts.has_report:
+    if not shape.has_report and len(form.photos) != shape.photos:
+        raise invalid("photo", "required: one part with the photo")
+    if shape.has_report and not parts.has_report:
         raise invalid("report", "required: one part with the report as JSON")
 
 
 class _Parts:
     """Takes the parser's calls and fills the form."""
 
-    def __init__(self, form: Form, uploads: Uploads) -> None:
+    def __init__(self, form: Form, uploads: Uploads, shape: Shape) -> None:
         self.ended = False
         self.has_report = False
         self._form = form
         self._uploads = uploads
+        self._shape = shape
         self._headers: dict[bytes, bytes] = {}
         self._name = b""
         self._value = b""
@@ -141,15 +158,16 @@ class _Parts:
         if self._headers.get(b"content-transfer-encoding", b"binary").lower() not in (b"binary", b"8bit", b"7bit"):
             raise Problem(415, "content-encoding", "Send each part as it is, without Content-Transfer-Encoding.")
         match options.get(b"name"):
-            case b"report":
+            case b"report" if self._shape.has_report:
                 self._begin_report()
             case b"photo":
-                if len(self._form.photos) == MAX_PHOTOS:
-                    raise invalid("photo", f"at most {MAX_PHOTOS} photos")
+                if len(self._form.photos) == self._shape.photos:
+                    raise invalid("photo", f"no more than {self._shape.photos} of it")
                 # The name that the file had says nothing that we need.
                 self._photo = self._form.add_photo(self._uploads)
             case _:
-                raise invalid("form", "unknown part: only report and photo are taken")
+                known = "report and photo are" if self._shape.has_report else "photo is"
+                raise invalid("form", f"unknown part: only {known} taken")
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._photo is not None:
@@ -190,8 +208,8 @@ def _broken() -> Problem:
     return Problem(400, "broken-form", "The form is not valid multipart/form-data, or it was cut off.")
 
 
-def _too_large() -> Problem:
-    return Problem(413, "too-large", f"The form is larger than {MAX_FORM_BYTES} bytes.")
+def _too_large(shape: Shape) -> Problem:
+    return Problem(413, "too-large", f"The form is larger than {shape.max_bytes} bytes.")
 
 
 def _photo_too_large(number: int) -> Problem:

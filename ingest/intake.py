@@ -7,6 +7,7 @@ from fastapi import Request
 
 from infra.access import Access
 from infra.objects import Objects
+from infra.staff_photos import StaffPhotos
 from infra.throttle import Throttle
 from ingest.budget import Budget
 from ingest.photos import PhotoWorkers
@@ -36,6 +37,7 @@ class Intake:
     objects: Objects
     publisher: Publisher
     submissions: Submissions
+    staff_photos: StaffPhotos
     workers: PhotoWorkers
     uploads: Uploads
     telemetry_bodies: Budget

@@ -58,6 +58,7 @@ PRODUCERS: Final = Counter(
     "patriot_ingest_producers_total", "Kafka producers started; more than one: it had to be replaced"
 )
 KEYS_SWEPT: Final = Counter("patriot_ingest_idempotency_keys_swept_total", "Idempotency keys forgotten after 7 days")
+PHOTOS_SWEPT: Final = Counter("patriot_ingest_staff_photos_swept_total", "Photos of staff that nobody used within 48 h")
 
 for _outcome in Outcome:
     REPORTS.labels(_outcome)

@@ -33,13 +33,15 @@ export interface Ask {
   body?: object | FormData;
   idempotencyKey?: string;
   timeoutMs?: number;
+  /** `default` for what may be kept and only checked for a newer one. */
+  cache?: RequestCache;
   /** `false` asks as anybody would, without the session. */
   signedIn?: boolean;
 }
 
 /** The answer's JSON (`null` for none). Throws `ApiError`, also for a time-out or when there is no network. */
 export async function ask<Answer>(path: string, options: Ask = {}): Promise<Answer> {
-  const { method = 'GET', body, idempotencyKey, timeoutMs = 10_000, signedIn = true } = options;
+  const { method = 'GET', body, idempotencyKey, timeoutMs = 10_000, cache = 'no-store', signedIn = true } = options;
   const headers = new Headers({ Accept: 'application/json' });
   if (idempotencyKey !== undefined) headers.set('Idempotency-Key', idempotencyKey);
   const form = body instanceof FormData;
@@ -52,7 +54,7 @@ export async function ask<Answer>(path: string, options: Ask = {}): Promise<Answ
       headers,
       body: body === undefined ? null : form ? body : JSON.stringify(body),
       credentials: signedIn ? 'same-origin' : 'omit',
-      cache: 'no-store',
+      cache,
       signal: AbortSignal.timeout(timeoutMs),
     });
     text = await response.text();

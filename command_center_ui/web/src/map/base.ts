@@ -30,7 +30,7 @@ export type Bounds = [west: number, south: number, east: number, north: number];
 export const MAP_FONT = 'Inter';
 
 export function fetchBaseMap(url: string): Promise<BaseMap> {
-  return ask<BaseMap>(url, { timeoutMs: 20_000 });
+  return ask<BaseMap>(url, { timeoutMs: 20_000, cache: 'default' });
 }
 
 /** What holds all kecamatan, or those of one regency. */

@@ -84,9 +84,9 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         self.generation += 1
         async with self.writing:
             self.forget()
-            self.joined = True
             if assigned:
                 await self._claim(assigned)
+            self.joined = True
 
     def forget(self) -> None:
         """Own nothing any more."""

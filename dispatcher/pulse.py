@@ -57,11 +57,17 @@ class Pulse:
         self._consumers = consumers
         self._shards = shards
         self._outbox_age = 0.0
+        #: Consumers of whose partitions Kafka did not tell the ends.
+        self._unknown: set[str] = set()
 
     def trouble(self) -> Mapping[str, str]:
         """What is wrong with the way to the wall, for `/readyz`."""
-        late = f"the oldest record has waited {self._outbox_age:.0f} s for the relay"
-        return {"outbox": late} if self._outbox_age > _OUTBOX_AGE_S else {}
+        found = {}
+        if self._unknown:
+            found["kafka"] = f"does not tell where partitions of {', '.join(sorted(self._unknown))} end"
+        if self._outbox_age > _OUTBOX_AGE_S:
+            found["outbox"] = f"the oldest record has waited {self._outbox_age:.0f} s for the relay"
+        return found
 
     async def run(self, stop: asyncio.Event) -> None:
         """Beat until `stop` is set. Raises what PostgreSQL raises when it is away."""
@@ -87,7 +93,9 @@ class Pulse:
             marks = await consumer.freshness(now)
         except (KafkaError, TimeoutError) as error:
             log.warning("freshness_unknown", consumer=consumer.name, error=type(error).__name__)
+            self._unknown.add(consumer.name)
             return
+        self._unknown.discard(consumer.name)
         async with self._pool.acquire(timeout=5) as connection:
             await offset_store.mark(connection, consumer.name, marks)
 

@@ -83,7 +83,7 @@ async def test_a_server_killed_under_load_costs_time_and_nothing_else(
         await asyncio.sleep(2)
         failing = stack.kafka if server == "kafka" else stack.postgres
         await failing.kill()
-        await asyncio.sleep(1)
+        await until(lambda: _ill(worker))
         await failing.start()
         await loading
 
@@ -105,3 +105,7 @@ async def test_a_server_killed_under_load_costs_time_and_nothing_else(
 
 async def _well(worker: Worker) -> bool:
     return not worker.trouble()
+
+
+async def _ill(worker: Worker) -> bool:
+    return bool(worker.trouble())

@@ -20,7 +20,7 @@ from schemas.wire import encode
 WAKE_CHANNEL: Final = "patriot_outbox"
 
 #: `ce_source` of what goes out.
-SOURCE: Final = "/dispatcher"
+SOURCE: Final = "urn:bekasi:patriot:dispatcher"
 
 #: How many relays share the outbox. One carries more changes a second than the feed's one partition does.
 SHARDS: Final = 1

@@ -61,7 +61,11 @@ async def test_records_arrive_in_their_order_with_envelope_and_rising_seq(stack:
     seqs = [int(dict(record.headers)["x-seq"]) for record in records]
     assert seqs == sorted(set(seqs))
     about = envelope.read(records[0].headers)
-    assert (about.type, about.subject, about.source) == (topics.ROW_CHANGED[FeedChannel.INCIDENTS], "k0", "/dispatcher")
+    assert (about.type, about.subject, about.source) == (
+        topics.ROW_CHANGED[FeedChannel.INCIDENTS],
+        "k0",
+        outbox_store.SOURCE,
+    )
     assert dict(records[0].headers)["x-tags"] == b"{}"
     assert (tombstone.key, tombstone.value) == (b"k0", None)
 

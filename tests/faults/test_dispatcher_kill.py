@@ -14,6 +14,8 @@ from tests.dispatcher.bench import producing, until
 from tests.faults.city_load import Load, all_taken_in, judge
 from tests.faults.process import Service
 
+#: On a quiet machine each of these takes 10 to 25 s.
+pytestmark = pytest.mark.timeout(400)
 _PATIENCE_S = 90.0
 
 

@@ -6,9 +6,9 @@ from typing import Final
 import asyncpg
 
 from dispatcher import outbox_store
-from dispatcher.assignment import Assignment, Step
+from dispatcher.decisions.assignment import Assignment, Step
+from dispatcher.desk.page import Mark
 from dispatcher.outbox_store import Outgoing
-from dispatcher.page import Mark
 from infra.postgres import Connection
 from schemas import topics
 from schemas.assignment import AssignmentChanged

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from dispatcher import incident_store, report_store
-from dispatcher.casebook import Patch, home, patches_around
-from dispatcher.correlate import TEXTS_KEPT, Candidate, Whereabouts, in_reach
-from dispatcher.sighting import Sighting
+from dispatcher.decisions.casebook import Patch, home, patches_around
+from dispatcher.decisions.correlate import TEXTS_KEPT, Candidate, Whereabouts, in_reach
+from dispatcher.decisions.sighting import Sighting
 from infra.postgres import Connection
 from schemas.vocabulary import Category
 

@@ -9,8 +9,8 @@ import msgspec
 import structlog
 
 from dispatcher import incident_store, metrics
-from dispatcher.change import Change
 from dispatcher.deadline_store import LEAVE_BOARD, Deadline, claim_next, leaves_board_at, postpone
+from dispatcher.decisions.change import Change
 from dispatcher.fault import Fault, fault_of
 from dispatcher.supervise import pause
 from infra.postgres import Connection, Pool

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from dispatcher.change import Change
-from dispatcher.incident import ENDED, Incident
+from dispatcher.decisions.change import Change
+from dispatcher.decisions.incident import ENDED, Incident
 from infra.postgres import Connection
 from schemas.vocabulary import IncidentStatus
 

@@ -6,9 +6,9 @@ from datetime import datetime
 import msgspec
 
 from dispatcher import candidate_store, incident_store, telemetry_store
-from dispatcher.all_clear import all_clear
-from dispatcher.casebook import Casebook
-from dispatcher.sighting import Sighting
+from dispatcher.decisions.all_clear import all_clear
+from dispatcher.decisions.casebook import Casebook
+from dispatcher.decisions.sighting import Sighting
 from infra.postgres import Connection
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 import click
 import msgspec
 
-from dispatcher.classify import classify
+from dispatcher.decisions.classify import classify
 from dispatcher.evaluation_file import Judged, Rows, label_of, share
 from schemas.vocabulary import Category
 

@@ -6,8 +6,8 @@ from typing import Final
 import click
 import msgspec
 
+from dispatcher.decisions.sameness import compare
 from dispatcher.evaluation_file import Judged, Rows, label_of, share
-from dispatcher.sameness import compare
 
 #: Times without an offset are Bekasi's; Jakarta keeps no summer time.
 _JAKARTA: Final = timezone(timedelta(hours=7), "WIB")

@@ -7,11 +7,11 @@ import asyncpg
 import msgspec
 
 from dispatcher import deadline_store, outbox_store
-from dispatcher.cells import cell_of
-from dispatcher.change import Change as Change
-from dispatcher.change import Decision as Decision
-from dispatcher.change import Evidence as Evidence
-from dispatcher.incident import Event, Incident
+from dispatcher.decisions.cells import cell_of
+from dispatcher.decisions.change import Change as Change
+from dispatcher.decisions.change import Decision as Decision
+from dispatcher.decisions.change import Evidence as Evidence
+from dispatcher.decisions.incident import Event, Incident
 from dispatcher.outbox_store import Outgoing
 from infra.postgres import Connection
 from schemas import topics

@@ -12,8 +12,8 @@ import asyncpg
 import msgspec
 
 from dispatcher import outbox_store
-from dispatcher.assignment import status_of_work
-from dispatcher.recommend import Candidate
+from dispatcher.decisions.assignment import status_of_work
+from dispatcher.decisions.recommend import Candidate
 from infra.postgres import Connection
 from schemas.feed import OfficerRow, Tags
 from schemas.place import AgencyRef

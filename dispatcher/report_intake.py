@@ -7,10 +7,10 @@ from typing import Final
 import msgspec
 
 from dispatcher import candidate_store, incident_store, report_store
-from dispatcher.casebook import Casebook
+from dispatcher.decisions.casebook import Casebook
+from dispatcher.decisions.sighting import of_report
 from dispatcher.effects import Message
 from dispatcher.report_store import PlacedReport
-from dispatcher.sighting import of_report
 from infra.postgres import Connection
 from schemas.geography import Geography
 from schemas.report import ContactGiven, ReportSubmitted

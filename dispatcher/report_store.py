@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from dispatcher.judgement import Located
+from dispatcher.decisions.judgement import Located
 from infra.postgres import Connection
 from schemas.report import ContactGiven, ReportSubmitted
 

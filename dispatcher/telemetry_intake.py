@@ -8,12 +8,12 @@ from typing import Final
 import msgspec
 
 from dispatcher import device_turns, outbox_store, telemetry_store
-from dispatcher.detect_wifi import SUSPECT_AFTER, Heard, silent
-from dispatcher.device import Sensor, WifiNode
+from dispatcher.decisions.detect_wifi import SUSPECT_AFTER, Heard, silent
+from dispatcher.decisions.device import Sensor, WifiNode
+from dispatcher.decisions.sighting import of_node, of_sensor
 from dispatcher.device_turns import Turn
 from dispatcher.effects import Message
 from dispatcher.outbox_store import Outgoing
-from dispatcher.sighting import of_node, of_sensor
 from infra.postgres import Connection
 from schemas.geography import Geography
 from schemas.telemetry import TrafficObserved, TrafficReading, WifiObserved, WifiReading

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from dispatcher.device import Sensor, WifiNode
+from dispatcher.decisions.device import Sensor, WifiNode
 from infra.postgres import Connection
 from schemas.telemetry import TrafficReading, WifiReading
 

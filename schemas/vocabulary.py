@@ -50,7 +50,7 @@ class Priority(StrEnum):
 
 
 class IncidentStatus(StrEnum):
-    """Where an incident stands; `dispatcher.incident.NEXT` is the table of its moves."""
+    """Where an incident stands; `dispatcher.decisions.incident.NEXT` is the table of its moves."""
 
     NEW = "new"
     TRIAGE = "triage"

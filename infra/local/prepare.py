@@ -13,7 +13,7 @@ import asyncpg
 import click
 import msgspec
 
-from dispatcher.accounts import AccountError
+from dispatcher.desk.accounts import AccountError
 from infra.local import sign_ins
 from infra.local.addresses import SignIns
 from infra.local.data_dir import DataDir

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from dispatcher import accounts
+from dispatcher.desk import accounts
 from infra.access import DEVICE_PREFIX, new_token
 from infra.local.addresses import SignIns
 from infra.local.data_dir import DataDir

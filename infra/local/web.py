@@ -2,8 +2,8 @@
 
 from command_center_ui.pages import room as pages_room
 from command_center_ui.settings import PagesSettings
-from dispatcher.desk import room as desk_room
-from dispatcher.desk_settings import DeskSettings
+from dispatcher.desk.app import room as desk_room
+from dispatcher.desk.settings import DeskSettings
 from infra import log, server
 from infra.http import build_app
 from ingest.app import room as ingest_room

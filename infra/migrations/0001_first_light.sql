@@ -13,7 +13,7 @@ CREATE TABLE account (
     created_at    timestamptz NOT NULL DEFAULT now(),
     disabled_at   timestamptz
 );
-COMMENT ON TABLE account IS 'dispatcher/accounts.py. agencies: REGENCY/CODE pairs; empty is the whole city';
+COMMENT ON TABLE account IS 'dispatcher/desk/accounts.py. agencies: REGENCY/CODE pairs; empty is the whole city';
 
 CREATE TABLE session (
     token_hash bytea PRIMARY KEY,
@@ -23,7 +23,7 @@ CREATE TABLE session (
 );
 CREATE INDEX session_username ON session (username);
 CREATE INDEX session_expires ON session (expires_at);
-COMMENT ON TABLE session IS 'dispatcher/accounts.py';
+COMMENT ON TABLE session IS 'dispatcher/desk/accounts.py';
 
 CREATE TABLE device_key (
     id         text PRIMARY KEY,
@@ -33,7 +33,7 @@ CREATE TABLE device_key (
     created_at timestamptz NOT NULL DEFAULT now(),
     revoked_at timestamptz
 );
-COMMENT ON TABLE device_key IS 'dispatcher/accounts.py';
+COMMENT ON TABLE device_key IS 'dispatcher/desk/accounts.py';
 
 CREATE TABLE officer (
     username    text PRIMARY KEY REFERENCES account ON DELETE CASCADE,
@@ -155,7 +155,7 @@ CREATE TABLE incident (
     on_board        boolean NOT NULL DEFAULT true
 );
 COMMENT ON TABLE incident IS
-    'dispatcher/incident_store.py. cell: 500 m grid cell of the place (dispatcher/cells.py); predecessor: the locked '
+    'dispatcher/incident_store.py. cell: 500 m grid cell of the place (dispatcher/decisions/cells.py); predecessor: the locked '
     'incident that this one follows';
 CREATE INDEX incident_joinable ON incident (cell, category)
     WHERE status NOT IN ('closed', 'rejected', 'merged', 'transferred');
@@ -283,7 +283,7 @@ CREATE TABLE command_receipt (
     PRIMARY KEY (endpoint, caller, key)
 );
 CREATE INDEX command_receipt_at ON command_receipt (at);
-COMMENT ON TABLE command_receipt IS 'dispatcher/receipts.py. Answers given to an Idempotency-Key, for 7 days';
+COMMENT ON TABLE command_receipt IS 'dispatcher/desk/receipts.py. Answers given to an Idempotency-Key, for 7 days';
 
 CREATE TABLE deadline (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -15,6 +15,8 @@ from tests.people import Gateway, Staff, until
 
 #: What a browser itself writes to the console when a feed is away.
 NO_FEED = r"console: WebSocket connection to .* failed"
+#: Without fresh data for 15 s it must say so; the freshest may be 5 s old when the fault begins, and the machine slow.
+SAYS_SO_MS = 30_000
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ async def test_a_wall_without_a_feed_says_so_in_words_until_it_is_back(
 ) -> None:
     watch.expect(NO_FEED)
     with stopped(city, "feed"):
-        await expect(wall.health).to_have_text("Terputus")
+        await expect(wall.health).to_have_text("Terputus", timeout=SAYS_SO_MS)
         await expect(wall.page.get_by_text("Terputus", exact=True)).to_be_visible()
         await wall.page.get_by_role("button", name="English").click()
         await expect(wall.health).to_have_text("Disconnected")
@@ -69,7 +71,7 @@ async def test_a_wall_says_that_its_data_is_old_though_pushes_go_on(
     wall: WallScreen, city: City, gateway: Gateway
 ) -> None:
     with stopped(city, "dispatcher"):
-        await expect(wall.health).to_contain_text("Data tertunda")
+        await expect(wall.health).to_contain_text("Data tertunda", timeout=SAYS_SO_MS)
         await expect(wall.page.get_by_text("Data tertunda")).to_be_visible()
         # a figure that nobody counts any more is a dash, never the last value
         figures = wall.page.get_by_role("region", name="Angka kunci")

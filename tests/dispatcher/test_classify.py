@@ -4,14 +4,14 @@ import csv
 
 import pytest
 
-from dispatcher.category_rules import AGAINST, FOR
-from dispatcher.category_words import NAMES
-from dispatcher.classify import DISPATCH_FROM, classify
-from dispatcher.emergency import EMERGENCY, NOT_EMERGENCY
+from dispatcher.decisions.category_rules import AGAINST, FOR
+from dispatcher.decisions.category_words import NAMES
+from dispatcher.decisions.classify import DISPATCH_FROM, classify
+from dispatcher.decisions.emergency import EMERGENCY, NOT_EMERGENCY
+from dispatcher.decisions.spelling import SPELLINGS
+from dispatcher.decisions.word_patterns import pattern
 from dispatcher.evaluate_classify import judge_texts
 from dispatcher.evaluation_file import read_rows
-from dispatcher.spelling import SPELLINGS
-from dispatcher.word_patterns import pattern
 from schemas.vocabulary import Category
 from tests.evaluation_data import evaluation_file
 

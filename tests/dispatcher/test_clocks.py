@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from dispatcher import deadline_store, incident_store
-from dispatcher.change import Change
 from dispatcher.clocks import Clocks
-from dispatcher.incident import Incident, new_id
+from dispatcher.decisions.change import Change
+from dispatcher.decisions.incident import Incident, new_id
 from infra.postgres import Pool
 from schemas import topics
 from schemas.vocabulary import Category, IncidentStatus, Priority

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.casebook import Casebook
-from dispatcher.correlate import Candidate, correlate, reach
-from dispatcher.decide import decide
-from dispatcher.sighting import Sighting, of_report
+from dispatcher.decisions.casebook import Casebook
+from dispatcher.decisions.correlate import Candidate, correlate, reach
+from dispatcher.decisions.decide import decide
+from dispatcher.decisions.sighting import Sighting, of_report
 from schemas.gazetteer import gazetteer
 from schemas.vocabulary import Category, IncidentStatus
 from tests.dispatcher.factories import MINUTE, NOW, SUMMARECON, a_report, north_of

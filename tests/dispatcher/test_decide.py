@@ -6,12 +6,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatcher.all_clear import all_clear
-from dispatcher.casebook import Casebook
-from dispatcher.change import Change
-from dispatcher.device import Sensor
-from dispatcher.place_names import landmarks
-from dispatcher.sighting import Sighting, of_report, of_sensor
+from dispatcher.decisions.all_clear import all_clear
+from dispatcher.decisions.casebook import Casebook
+from dispatcher.decisions.change import Change
+from dispatcher.decisions.device import Sensor
+from dispatcher.decisions.place_names import landmarks
+from dispatcher.decisions.sighting import Sighting, of_report, of_sensor
 from schemas.gazetteer import gazetteer
 from schemas.vocabulary import CATEGORY_LABEL, IncidentStatus, Priority, ReportChannel
 from tests.dispatcher.factories import BANTARGEBANG, MINUTE, MONAS, NOW, SUMMARECON, a_report

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.detect import Judged, SpeedState, free_flow_kmh, judge, level
+from dispatcher.decisions.detect import Judged, SpeedState, free_flow_kmh, judge, level
 from schemas.vocabulary import RoadLevel
 
 START = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)

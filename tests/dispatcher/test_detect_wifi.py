@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from dispatcher.detect_wifi import Beaten, BeatState, Heard, beat, silent
+from dispatcher.decisions.detect_wifi import Beaten, BeatState, Heard, beat, silent
 from schemas.vocabulary import DeviceState
 
 START = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)

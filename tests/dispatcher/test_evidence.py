@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.evidence import add, standing, weight_of_report
-from dispatcher.prioritise import prioritise
+from dispatcher.decisions.evidence import add, standing, weight_of_report
+from dispatcher.decisions.prioritise import prioritise
 from schemas.vocabulary import Category, Priority, ReportChannel
 from tests.dispatcher.factories import MINUTE, NOW
 

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from dispatcher.locate import locate
-from dispatcher.place_names import landmarks, mentions
+from dispatcher.decisions.locate import locate
+from dispatcher.decisions.place_names import landmarks, mentions
 from schemas.boundaries import Boundaries
 from schemas.gazetteer import gazetteer
 from schemas.vocabulary import Regency

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.judgement import Located
-from dispatcher.routing import RULES, route
+from dispatcher.decisions.judgement import Located
+from dispatcher.decisions.routing import RULES, route
 from schemas.geography import PlaceHit
 from schemas.vocabulary import Category, IncidentStatus, Regency
 

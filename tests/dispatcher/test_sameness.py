@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatcher.decisions.sameness import SAME_FROM, compare
 from dispatcher.evaluation_file import read_rows
-from dispatcher.sameness import SAME_FROM, compare
 from tests.evaluation_data import evaluation_file
 
 TEN_MINUTES = timedelta(minutes=10)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.sla import JAKARTA, WorkingDays, due, is_working_day, promise
+from dispatcher.decisions.sla import JAKARTA, WorkingDays, due, is_working_day, promise
 from schemas.vocabulary import Category
 
 #: Hypothesis wants the bounds naive.

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from command_center_ui.settings import FeedSettings, PagesSettings
-from dispatcher.desk_settings import DeskSettings
+from dispatcher.desk.settings import DeskSettings
 from dispatcher.settings import DispatcherSettings
 from infra.local.cli import SUBCOMMANDS
 from ingest.settings import IngestSettings
@@ -24,7 +24,7 @@ METRICS = (
     "infra.metrics",
     "ingest.metrics",
     "dispatcher.metrics",
-    "dispatcher.desk_metrics",
+    "dispatcher.desk.metrics",
     "command_center_ui.metrics",
 )
 

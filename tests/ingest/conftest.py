@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from infra.local.stack import Stack
+from infra.migrate import migrate
+from infra.topics_admin import ensure_topics
 from tests.faults.process import Service
 from tests.ingest.intake import BOTH, STAFF, Sender, hand_out_keys
 
@@ -15,6 +17,16 @@ from tests.ingest.intake import BOTH, STAFF, Sender, hand_out_keys
 @pytest.fixture(scope="session")
 async def keys(stack: Stack) -> None:
     await hand_out_keys(stack.postgres.dsn)
+
+
+@pytest.fixture(scope="package")
+async def own(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """Kafka and PostgreSQL that a test may stop, if it starts them again."""
+    async with Stack(tmp_path_factory.mktemp("own")) as running:
+        await migrate(running.postgres.dsn)
+        await ensure_topics(running.kafka.bootstrap, embedded=True)
+        await hand_out_keys(running.postgres.dsn)
+        yield running
 
 
 def environment(stack: Stack, data_dir: Path) -> dict[str, str]:

@@ -11,12 +11,15 @@ from typing import Any, Final
 
 import asyncpg
 import httpx
+import pillow_heif
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from PIL import Image
 
 from infra.access import token_hash
 from schemas import topics
 from schemas.vocabulary import Role
+
+pillow_heif.register_heif_opener(thumbnails=False)
 
 Json = dict[str, Any]
 

@@ -3,15 +3,12 @@
 import io
 from typing import Any
 
-import pillow_heif
 import pytest
 from PIL import Image, ImageChops
 
 from ingest.photo_protocol import MAX_PIXELS, Verdict
 from ingest.photo_worker import FULL_SIDE, THUMB_SIDE, encode
 from tests.ingest.intake import a_photo
-
-pillow_heif.register_heif_opener(thumbnails=False)
 
 #: What must never be found in a photo that we keep.
 TELLTALE = (b"Exif", b"GPS", b"Kamera", b"rahasia", b"adobe.com", b"ICC_PROFILE", b"<script", b"Photoshop")

@@ -40,14 +40,6 @@ async def ready(publisher: Publisher) -> bool:
     return publisher.trouble is None
 
 
-@pytest.fixture(scope="module")
-async def own(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """A Kafka that these tests may stop."""
-    async with Stack(tmp_path_factory.mktemp("own"), postgres=False) as stack:
-        await ensure_topics(stack.kafka.bootstrap, embedded=True)
-        yield stack
-
-
 async def test_records_of_one_key_keep_their_order_in_one_partition(own: Stack) -> None:
     async with publisher_of(own.kafka.bootstrap) as publisher:
         await until(lambda: ready(publisher))

@@ -10,9 +10,9 @@ from typing import Any, Final
 import httpx
 from fastapi import FastAPI
 
-from dispatcher import accounts
-from dispatcher.desk import room
-from dispatcher.desk_settings import DeskSettings
+from dispatcher.desk import accounts
+from dispatcher.desk.app import room
+from dispatcher.desk.settings import DeskSettings
 from dispatcher.report_intake import ReportIntake
 from infra import tracking_code
 from infra.http import build_app

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 from click.testing import CliRunner, Result
 
-from dispatcher import accounts, accounts_cli
+from dispatcher.desk import accounts, accounts_cli
 from infra.access import token_hash
 from infra.postgres import connect
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher import assignment, incident_verbs
-from dispatcher.assignment import WORKING, Assignment, IllegalStep, Phone, clamped, legal_verbs, officers_of
-from dispatcher.incident import ACTIVE_ASSIGNMENT, NEXT, VERBS, IllegalMove, Incident
-from dispatcher.incident import legal_verbs as incident_verbs_of
+from dispatcher.decisions import assignment, incident_verbs
+from dispatcher.decisions.assignment import WORKING, Assignment, IllegalStep, Phone, clamped, legal_verbs, officers_of
+from dispatcher.decisions.incident import ACTIVE_ASSIGNMENT, NEXT, VERBS, IllegalMove, Incident
+from dispatcher.decisions.incident import legal_verbs as incident_verbs_of
 from schemas.place import AgencyRef
 from schemas.vocabulary import AgencyCode, AssignmentStatus, Category, IncidentStatus, OfficerStatus, Priority, Regency
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.recommend import Candidate, recommend
+from dispatcher.decisions.recommend import Candidate, recommend
 from schemas.vocabulary import OfficerStatus
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)

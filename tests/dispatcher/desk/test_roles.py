@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from dispatcher import accounts
+from dispatcher.desk import accounts
 from infra.access import DeviceScope
 from schemas.vocabulary import Role
 from tests.dispatcher.desk.office import DUMPING, Json, Office, Person

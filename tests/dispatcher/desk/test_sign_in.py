@@ -5,7 +5,7 @@ import time
 from http.cookies import SimpleCookie
 from pathlib import Path
 
-from dispatcher import accounts
+from dispatcher.desk import accounts
 from schemas.vocabulary import Role
 from tests.dispatcher.desk.office import PASSWORD, Office, Person, open_office
 

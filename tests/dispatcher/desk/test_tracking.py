@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.tracking import Entry, language_of, public_history
+from dispatcher.desk.tracked import Entry, language_of, public_history
 from infra import tracking_code
 from infra.objects import Objects
 from infra.photos import Photos, photo_id

@@ -1,0 +1,177 @@
+"""One sighting against the incidents around it: it joins one or opens one, with every reason kept."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from dispatcher.decisions import evidence, sla
+from dispatcher.decisions.change import Change, Decision, Evidence
+from dispatcher.decisions.correlate import Candidate, Grouping, correlate
+from dispatcher.decisions.incident import Incident, move, new_id, opened
+from dispatcher.decisions.prioritise import highest, prioritise
+from dispatcher.decisions.routing import Routing, route
+from dispatcher.decisions.sighting import SENSOR, WIFI, Sighting
+from schemas.vocabulary import IncidentStatus, ReportChannel
+
+#: The dispatcher as an actor in the history.
+ACTOR: Final = "dispatcher"
+#: Names of places that an incident collects from its reports.
+_NAMES_KEPT: Final = 20
+_JOINED: Final = {SENSOR: "sensor_joined", WIFI: "node_joined"}
+_MOVED: Final = {
+    IncidentStatus.ROUTED: "routed",
+    IncidentStatus.TRIAGE: "sent_to_triage",
+    IncidentStatus.TRANSFERRED: "transferred",
+}
+
+
+def decide(sighting: Sighting, candidates: Iterable[Candidate], now: datetime) -> Change:
+    """What the sighting changes: the incident that it joins, or a new one. `now` is the database's clock."""
+    grouping = correlate(sighting, candidates)
+    if grouping.joined is not None:
+        return _join(sighting, grouping.joined.incident, grouping, now)
+    return _open(sighting, grouping, now)
+
+
+def _open(sighting: Sighting, grouping: Grouping, now: datetime) -> Change:
+    located, category = sighting.located, sighting.category
+    routing = route(category, located, sure=sighting.sure)
+    weight = _weight(sighting, reports_before=0)
+    priority, why_so_urgent = prioritise(
+        category, at_least=routing.priority, emergency=sighting.emergency, evidence=weight
+    )
+    promise = sla.promise(category)
+    handed_over = routing.status is IncidentStatus.TRANSFERRED
+    fresh = Incident(
+        id=new_id("INC"),
+        version=1,
+        category=category,
+        status=IncidentStatus.NEW,
+        priority=priority,
+        kecamatan=located.kecamatan_code,
+        kelurahan=located.kelurahan_code,
+        lat=located.lat,
+        lon=located.lon,
+        place_precision=located.precision,
+        address=sighting.address,
+        named_places=located.named[:_NAMES_KEPT],
+        opened_at=now,
+        updated_at=now,
+        received_at=sighting.arrived_at,
+        last_report_at=sighting.arrived_at,
+        first_look_due_at=None if handed_over else sla.due(now, promise.first_look),
+        due_at=None if handed_over else sla.due(now, promise.resolve),
+        report_count=1 if sighting.is_report else 0,
+        sources=(sighting.source,),
+        confidence=sighting.confidence,
+        evidence=weight,
+        photo_url=sighting.photo_url,
+        predecessor=grouping.predecessor,
+    )
+    first = opened(fresh, actor=ACTOR, now=now, detail=_what(sighting))
+    after, event = move(
+        fresh,
+        routing.status,
+        _MOVED[routing.status],
+        actor=ACTOR,
+        now=now,
+        note=", ".join(routing.because) if handed_over else None,
+        public=handed_over,
+        agency=routing.agency,
+        co_agencies=routing.co_agencies,
+        transferred_to=routing.transferred_to,
+    )
+    decisions = [
+        *sighting.decisions,
+        Decision("correlate", "opened", grouping.because, report_id=sighting.report_id),
+        Decision("prioritise", priority.value, why_so_urgent, round(weight, 3), sighting.report_id),
+        _why_routed(routing, sighting),
+    ]
+    if after.due_at:
+        decisions.append(
+            Decision("clock", after.due_at.isoformat(), (f"selesai dalam {sla.in_words(promise.resolve)}",))
+        )
+    return Change(None, after, (first, event), tuple(decisions), (_evidence(sighting, weight),), sighting.traceparent)
+
+
+def _join(sighting: Sighting, incident: Incident, grouping: Grouping, now: datetime) -> Change:
+    weight = _weight(sighting, reports_before=incident.report_count)
+    total = evidence.add(incident.evidence, incident.received_at, weight, sighting.arrived_at, incident.category)
+    priority, why_so_urgent = prioritise(
+        incident.category, at_least=incident.priority, emergency=sighting.emergency, evidence=total
+    )
+    after, event = move(
+        incident,
+        incident.status,
+        _JOINED.get(sighting.source, "report_joined"),
+        actor=ACTOR,
+        now=now,
+        detail=_what(sighting),
+        priority=priority,
+        received_at=max(incident.received_at, sighting.arrived_at),
+        last_report_at=max(incident.last_report_at, sighting.arrived_at),
+        report_count=incident.report_count + (1 if sighting.is_report else 0),
+        sources=tuple(dict.fromkeys((*incident.sources, sighting.source))),
+        confidence=max(incident.confidence, sighting.confidence),
+        evidence=total,
+        named_places=tuple(dict.fromkeys((*incident.named_places, *sighting.located.named)))[:_NAMES_KEPT],
+        photo_url=incident.photo_url or sighting.photo_url,
+    )
+    decisions = [
+        *sighting.decisions,
+        Decision("correlate", "joined", grouping.because, grouping.score, sighting.report_id),
+    ]
+    if priority is not incident.priority:
+        decisions.append(Decision("prioritise", priority.value, why_so_urgent, round(total, 3), sighting.report_id))
+    joined = Change(incident, after, (event,), tuple(decisions), (_evidence(sighting, weight),), sighting.traceparent)
+    return _out_of_triage(sighting, joined, now)
+
+
+def _out_of_triage(sighting: Sighting, joined: Change, now: datetime) -> Change:
+    """What waits for a person's look is routed when a report that is sure tells of the same."""
+    incident = joined.after
+    routing = route(incident.category, sighting.located, sure=sighting.sure)
+    if incident.status is not IncidentStatus.TRIAGE or routing.status is not IncidentStatus.ROUTED:
+        return joined
+    after, event = move(
+        incident,
+        routing.status,
+        _MOVED[routing.status],
+        actor=ACTOR,
+        now=now,
+        agency=routing.agency,
+        co_agencies=routing.co_agencies,
+        priority=highest((incident.priority, routing.priority)),
+    )
+    return joined.then(Change(incident, after, (event,), (_why_routed(routing, sighting),)))
+
+
+def _weight(sighting: Sighting, *, reports_before: int) -> float:
+    match sighting.source:
+        case "sensor":
+            return evidence.SENSOR_JAM
+        case "wifi":
+            return evidence.WIFI_DOWN
+        case channel:
+            return evidence.weight_of_report(
+                ReportChannel(channel),
+                photo=sighting.photo_url is not None,
+                placed=sighting.point is not None,
+                reports_before=reports_before,
+            )
+
+
+def _evidence(sighting: Sighting, weight: float) -> Evidence:
+    return Evidence(sighting.source, sighting.id, weight, sighting.arrived_at)
+
+
+def _why_routed(routing: Routing, sighting: Sighting) -> Decision:
+    outcome = str(routing.agency) if routing.agency else routing.transferred_to or routing.status.value
+    return Decision("route", outcome, routing.because, report_id=sighting.report_id)
+
+
+def _what(sighting: Sighting) -> dict[str, str]:
+    """Which report or device it was, for the history."""
+    if sighting.is_report:
+        return {"report_id": sighting.id, "channel": sighting.source}
+    return {sighting.source: sighting.id}

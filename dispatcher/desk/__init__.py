@@ -1,0 +1,1 @@
+"""The desk: questions and commands of staff, and the tracking page of citizens, over HTTP."""

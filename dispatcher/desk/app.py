@@ -1,0 +1,135 @@
+"""The desk as a room: questions and commands of staff, and what citizens may ask of their own reports."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+from urllib.parse import urlsplit
+
+import asyncpg
+import structlog
+from fastapi import APIRouter, FastAPI
+
+from dispatcher.desk import accounts, receipts
+from dispatcher.desk import assignments as desk_assignments
+from dispatcher.desk import commands as desk_commands
+from dispatcher.desk import incidents as desk_incidents
+from dispatcher.desk import officers as desk_officers
+from dispatcher.desk import photos as desk_photos
+from dispatcher.desk import reference as desk_reference
+from dispatcher.desk import session as desk_session
+from dispatcher.desk import tickets as desk_tickets
+from dispatcher.desk import tracking as desk_tracking
+from dispatcher.desk.database import Database
+from dispatcher.desk.passwords import Passwords
+from dispatcher.desk.resources import ROOM, Desk, Throttles
+from dispatcher.desk.settings import DeskSettings
+from infra import migrate
+from infra.access import Access
+from infra.geography import load_geography
+from infra.http import Room
+from infra.metrics import RESTARTS
+from infra.objects import Objects
+from infra.photos import Photos
+from infra.postgres import close_pool, open_pool
+from infra.problem import Problem
+from infra.staff_photos import StaffPhotos
+from infra.throttle import Throttle
+
+log = structlog.get_logger()
+
+_SWEEP_EVERY_S: Final = 3600.0
+_PARTS: Final = (
+    desk_session,
+    desk_incidents,
+    desk_commands,
+    desk_assignments,
+    desk_officers,
+    desk_reference,
+    desk_tracking,
+    desk_photos,
+    desk_tickets,
+)
+
+
+def room(settings: DeskSettings) -> Room:
+    """The desk, ready to be composed into an app. Raises a click error for a boundary file that cannot be used."""
+    geography = load_geography(settings.boundaries)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            pool = await open_pool(settings.postgres_dsn, application="patriot-desk", size=settings.desk_connections)
+            stack.push_async_callback(close_pool, pool)
+            objects = Objects(settings.objects_dir)
+            stack.callback(objects.close)
+            desk = Desk(
+                settings=settings,
+                database=Database(pool),
+                access=Access(pool, own_origins(settings)),
+                passwords=Passwords(),
+                photos=Photos(objects),
+                staff_photos=StaffPhotos(objects),
+                geography=geography,
+                throttles=Throttles(
+                    sign_in=Throttle(settings.sign_ins_per_minute),
+                    sign_in_address=Throttle(settings.sign_ins_per_address_per_minute),
+                    wrong_code=Throttle(settings.wrong_codes_per_minute),
+                ),
+            )
+            setattr(app.state, ROOM, desk)
+            sweeping = asyncio.create_task(_sweep(desk.database), name="desk-sweep")
+            stack.push_async_callback(_end, sweeping)
+            yield
+
+    async def check(app: FastAPI) -> Mapping[str, str]:
+        return await _troubles(getattr(app.state, ROOM))
+
+    router = APIRouter()
+    for part in _PARTS:
+        router.include_router(part.router)
+    return Room(ROOM, router, lifespan, check, [kind for part in _PARTS for kind in part.TYPES])
+
+
+def own_origins(settings: DeskSettings) -> frozenset[str]:
+    """Origins beside the host that was asked, whose pages may use the cookie."""
+    origins = {origin.rstrip("/") for origin in settings.allow_origin}
+    if settings.public_url:
+        parts = urlsplit(settings.public_url)
+        origins.add(f"{parts.scheme}://{parts.netloc}")
+    return frozenset(origins)
+
+
+async def _troubles(desk: Desk) -> Mapping[str, str]:
+    """What keeps the desk from working."""
+    try:
+        async with desk.database.connection() as connection:
+            current = max(await migrate.applied(connection), default=0)
+    except Problem:
+        return {"postgres": "does not answer"}
+    except asyncpg.PostgresError as error:
+        return {"postgres": type(error).__name__}
+    # A newer schema is fine: it keeps this release working.
+    if current < migrate.newest():
+        return {"schema": f"is at version {current}, needs {migrate.newest()}: run `patriot migrate`"}
+    return {}
+
+
+async def _sweep(database: Database) -> None:
+    """Every hour, forget sessions and receipts that are past their time."""
+    while True:
+        try:
+            async with database.transaction() as connection:
+                swept = await receipts.sweep(connection), await accounts.sweep_sessions(connection)
+            log.info("swept", receipts=swept[0], sessions=swept[1])
+        except Problem:
+            pass  # the database is away, or not migrated yet: /readyz says so, and the next hour will do
+        except Exception as error:
+            RESTARTS.labels("desk-sweep").inc()
+            log.error("sweep_failed", error=type(error).__name__)
+        await asyncio.sleep(_SWEEP_EVERY_S)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task}, timeout=2)

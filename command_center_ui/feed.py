@@ -30,6 +30,7 @@ from command_center_ui.reader import Reader
 from command_center_ui.settings import FeedSettings
 from command_center_ui.websocket import DEFLATE, FeedConnection, SocketWire
 from infra.server import listen
+from schemas.topics import FEED
 from schemas.wire import encode
 
 log = structlog.get_logger()
@@ -48,11 +49,11 @@ _LEAVING_S: Final = 6.0
 class Feed:
     """One feed node, bound to its port from the start. `hub` is None until the topic was read to its end."""
 
-    def __init__(self, settings: FeedSettings) -> None:
+    def __init__(self, settings: FeedSettings, topic: str = FEED.name) -> None:
         self._settings = settings
         self._door = Door(settings.secret_bytes)
         self._origins = Origins(settings.pages_elsewhere, settings.port)
-        self._reader = Reader(settings.kafka_bootstrap, adopt=self.adopt, changed=self.changed)
+        self._reader = Reader(settings.kafka_bootstrap, topic, adopt=self.adopt, changed=self.changed)
         self._something = asyncio.Event()
         self._listener = listen(settings.host, settings.feed_port)
         self._server: Server

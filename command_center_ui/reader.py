@@ -16,7 +16,6 @@ from command_center_ui.record import BadRecord, read
 from infra.failpoints import hit
 from infra.kafka import start_consumer, stop_quietly
 from infra.kafka_topic_id import topic_ids
-from schemas.topics import FEED
 
 log = structlog.get_logger()
 
@@ -27,7 +26,6 @@ _ASK_TIMEOUT_S: Final = 5.0
 _BATCH: Final = 2_000
 #: How long one fetch waits for a record.
 _WAIT_MS: Final = 500
-_PARTITION: Final = TopicPartition(FEED.name, 0)
 #: Pauses after the first, second … failure in a row.
 _RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -40,11 +38,12 @@ class Reader:
     """Reads the topic into a board and keeps it at the end."""
 
     def __init__(
-        self, bootstrap: str, *, adopt: Callable[[Board], Awaitable[None]], changed: Callable[[], None]
+        self, bootstrap: str, topic: str, *, adopt: Callable[[Board], Awaitable[None]], changed: Callable[[], None]
     ) -> None:
         """`adopt` gets each board once it has caught up with the end that the topic had when reading began (the first
         one, and one more each time the topic was made anew); `changed` is called after each batch of records."""
         self._bootstrap = bootstrap
+        self._partition = TopicPartition(topic, 0)
         self._adopt = adopt
         self._changed = changed
         self._adopted: Board | None = None
@@ -72,18 +71,18 @@ class Reader:
                 await asyncio.sleep(pause)
 
     async def _epoch(self) -> str:
-        ids = await topic_ids(self._bootstrap, [FEED.name], timeout=_ASK_TIMEOUT_S)
-        return epoch_of(ids[FEED.name])
+        ids = await topic_ids(self._bootstrap, [self._partition.topic], timeout=_ASK_TIMEOUT_S)
+        return epoch_of(ids[self._partition.topic])
 
     async def _read(self, board: Board) -> NoReturn:
         consumer = await start_consumer(self._bootstrap, "patriot-feed", max_poll_records=_BATCH)
         try:
-            consumer.assign([_PARTITION])
+            consumer.assign([self._partition])
             if board.offset < 0:
-                await consumer.seek_to_beginning(_PARTITION)
+                await consumer.seek_to_beginning(self._partition)
             else:
-                consumer.seek(_PARTITION, board.offset + 1)
-            end = (await consumer.end_offsets([_PARTITION]))[_PARTITION]
+                consumer.seek(self._partition, board.offset + 1)
+            end = (await consumer.end_offsets([self._partition]))[self._partition]
             asked_at = time.monotonic()
             while True:
                 await self._take_batch(consumer, board, end)
@@ -95,7 +94,7 @@ class Reader:
             await stop_quietly(consumer)
 
     async def _take_batch(self, consumer: AIOKafkaConsumer, board: Board, end: int) -> None:
-        batch = (await consumer.getmany(timeout_ms=_WAIT_MS, max_records=_BATCH)).get(_PARTITION, ())
+        batch = (await consumer.getmany(timeout_ms=_WAIT_MS, max_records=_BATCH)).get(self._partition, ())
         for record in batch:
             _take(board, record)
         if batch:
@@ -104,8 +103,8 @@ class Reader:
                 board.trim(datetime.now(UTC))
         # Beyond the newest record: the position has passed the markers of transactions, too.
         async with asyncio.timeout(_ASK_TIMEOUT_S):
-            position = await consumer.position(_PARTITION)
-        metrics.LAG.set(max((consumer.last_stable_offset(_PARTITION) or end) - position, 0))
+            position = await consumer.position(self._partition)
+        metrics.LAG.set(max((consumer.last_stable_offset(self._partition) or end) - position, 0))
         if position < end:
             self.trouble = f"catching up, {end - position} records to go"
             return

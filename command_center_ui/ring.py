@@ -64,7 +64,7 @@ class Ring:
             self._drop(self._first + 1)
 
     def trim(self, before: float, until: int) -> None:
-        """Let go of the changes at the front that are older than `before` (seconds since 1970), up to offset `until`."""
+        """Let go of the changes in front that are older than `before` (s since 1970) and not beyond offset `until`."""
         first = self._first
         while first < len(self._changes) and self._changes[first].at < before and self._offsets[first] <= until:
             first += 1

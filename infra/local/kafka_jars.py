@@ -126,7 +126,7 @@ async def _fetch(cache: Path, directory: Path) -> None:
         return
     if "Max retries exceeded" in done.output:
         raise Trouble(
-            f"Kafka {KAFKA_VERSION} has to be fetched from repo.maven.apache.org once, and there is no way there. "
+            f"Kafka {KAFKA_VERSION} has to be fetched from Maven Central once, and there is no way there. "
             "Look at the network or the proxy, then try again."
         )
     if "No space left" in done.output:

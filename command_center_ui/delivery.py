@@ -4,9 +4,9 @@ by part, what it missed."""
 from typing import Final
 
 from command_center_ui import frame
-from command_center_ui.frame import STATE_BYTES, WRAPPING_BYTES
-from command_center_ui.group import Phase, Subscription, join
+from command_center_ui.group import Phase, Subscription
 from command_center_ui.instant import Instant
+from command_center_ui.portions import INLINE_BYTES
 
 #: Parts of the state per round for one client, so that a fast one does not keep the others waiting.
 _PARTS_PER_ROUND: Final = 4
@@ -38,55 +38,55 @@ def _answer(subscription: Subscription, now: Instant) -> None:
         if offset > board.offset and now.steady < subscription.patience:
             return
         if board.recoverable(channel, offset):
-            joined = join(board[channel].ring, offset, board.offset, group.view)
-            # When it missed more than fits into a frame, the offset says so and the rest follows as pushes.
-            subscription.phase, subscription.offset = Phase.LIVE, joined.offset
-            outbox.write(frame.recovered(subscription.reply_to, group.epoch, joined.offset, joined.pubs), "reply")
+            _recover(subscription, offset)
             return
     # Before the topic's first record there is nothing to be at: offset 0, and a state that is completed once record 0
     # is there, and contains it.
-    subscription.phase, subscription.offset = Phase.STREAMING, max(board.offset, 0)
-    entries, more = _entries(subscription)
-    outbox.write_part(frame.state(subscription.reply_to, group.epoch, subscription.offset, entries, more=more))
+    here, keys = max(board.offset, 0), board[channel].keys()
+    part = group.portions.part(group.view, keys, 0) if board.offset >= 0 else None
+    if part is None and board.offset >= 0:
+        return
+    subscription.offset = here
+    if part is not None and part.next_key is None and len(part.entries) <= INLINE_BYTES:
+        subscription.phase = Phase.LIVE
+        outbox.write_part(frame.state(subscription.reply_to, group.epoch, here, part.entries, more=False))
+    else:
+        subscription.phase = Phase.STREAMING
+        outbox.write(frame.state(subscription.reply_to, group.epoch, here, b"", more=True), "reply")
+
+
+def _recover(subscription: Subscription, offset: int) -> None:
+    group = subscription.group
+    missed = group.portions.missed(group.view, offset)
+    if missed is not None:
+        # When it is more than fits into a frame, the offset says so and the rest follows as pushes.
+        subscription.phase, subscription.offset = Phase.LIVE, missed.offset
+        answer = frame.recovered(subscription.reply_to, group.epoch, missed.offset, missed.pubs)
+        subscription.outbox.write(answer, "reply")
 
 
 def _stream(subscription: Subscription) -> None:
-    """Further parts of the state, each when the last has left."""
+    """Further parts of the state, each when the last has left.
+
+    Rows are as they are now, keys as they were when the first part was made: what came since is in the pushes that
+    follow, which begin at the offset of the answer.
+    """
     outbox, group = subscription.outbox, subscription.group
+    if group.board.offset < 0:
+        return
+    if subscription.keys is None:
+        subscription.keys = group.board[group.view.channel].keys()
     for _ in range(_PARTS_PER_ROUND):
-        if subscription.phase is Phase.LIVE or group.board.offset < 0:
-            return
         if not (outbox.part_has_left() and outbox.has_room()):
             return
-        entries, more = _entries(subscription)
-        outbox.write_part(frame.state_part(group.view.channel, group.epoch, entries, more=more))
-
-
-def _entries(subscription: Subscription) -> tuple[list[bytes], bool]:
-    """The next entries of the state, and whether there are more; live after the last.
-
-    Rows are as they are now, keys as they were when the state was begun: what came since is in the pushes that
-    follow, which begin where the state was begun.
-    """
-    board, view = subscription.group.board, subscription.group.view
-    if board.offset < 0:
-        return [], True
-    rows = board[view.channel].rows
-    keys = subscription.keys if subscription.keys is not None else board[view.channel].keys()
-    entries: list[bytes] = []
-    room = STATE_BYTES - WRAPPING_BYTES
-    for index in range(subscription.next_key, len(keys)):
-        row = rows.get(keys[index])
-        if row is None or not view.sees(row.tags):
-            continue
-        entry = row.entry(view.shape)
-        room -= len(entry) + 1
-        if room < 0:
-            subscription.keys, subscription.next_key = keys, index
-            return entries, True
-        entries.append(entry)
-    subscription.keys, subscription.phase = None, Phase.LIVE
-    return entries, False
+        part = group.portions.part(group.view, subscription.keys, subscription.next_key)
+        if part is None:
+            return
+        outbox.write_part(part.frame)
+        if part.next_key is None:
+            subscription.keys, subscription.phase = None, Phase.LIVE
+            return
+        subscription.next_key = part.next_key
 
 
 def _catch_up(subscription: Subscription, now: Instant) -> None:

@@ -12,9 +12,6 @@ from command_center_ui.protocol import Close, Refusal
 from schemas.vocabulary import FeedChannel
 from schemas.wire import encode
 
-#: Contract: no state part above this; the wrapping has a KiB of it.
-STATE_BYTES: Final = 256 * 1024
-WRAPPING_BYTES: Final = 1024
 #: A push ends with the publication that reaches this size. With the largest row (128 KiB) it stays below the 256 KiB
 #: a client may be behind, so that no single push can cut a client that reads well.
 PUSH_BYTES: Final = 64 * 1024
@@ -87,19 +84,20 @@ def recovered(reply_to: int, epoch: str, offset: int, publications: Iterable[byt
     )
 
 
-def state(reply_to: int, epoch: str, offset: int, entries: Iterable[bytes], *, more: bool) -> Frame:
-    """The answer to `subscribe` for a client that starts afresh: the first part of the state."""
+def state(reply_to: int, epoch: str, offset: int, entries: bytes, *, more: bool) -> Frame:
+    """The answer to `subscribe` for a client that starts afresh, with the state or only its beginning; `entries` are
+    separated by commas."""
     return Frame(
         b'{"id":%d,"subscribe":{"epoch":%b,"offset":%d,"recovered":false,"state":[%b],"more":%b}}'
-        % (reply_to, encode(epoch), offset, b",".join(entries), _truth(more))
+        % (reply_to, encode(epoch), offset, entries, _truth(more))
     )
 
 
-def state_part(channel: FeedChannel, epoch: str, entries: Iterable[bytes], *, more: bool) -> Frame:
+def state_part(channel: FeedChannel, epoch: str, entries: bytes, *, more: bool) -> Frame:
     """A further part of the state."""
     return Frame(
         b'{"push":{"channel":%b,"epoch":%b,"state":[%b],"more":%b}}'
-        % (encode(channel), encode(epoch), b",".join(entries), _truth(more))
+        % (encode(channel), encode(epoch), entries, _truth(more))
     )
 
 

@@ -8,10 +8,11 @@ from typing import Final, NamedTuple
 
 from command_center_ui import frame
 from command_center_ui.board import Board
-from command_center_ui.frame import PUSH_BYTES, Frame
+from command_center_ui.frame import Frame
 from command_center_ui.instant import Instant
+from command_center_ui.joining import join
 from command_center_ui.outbox import Outbox
-from command_center_ui.ring import Ring
+from command_center_ui.portions import Portions
 from command_center_ui.view import View
 from schemas.vocabulary import FeedChannel
 
@@ -21,39 +22,6 @@ HEARTBEAT_S: Final = 4.0
 #: covers everything up to its offset.
 FAST_EVERY_S: Final = 5.0
 FAST: Final = frozenset({FeedChannel.OFFICERS, FeedChannel.SENSORS})
-
-
-class Joined(NamedTuple):
-    """What happened in a stretch of the ring, for one view: the last word on each key, by rising offset."""
-
-    pubs: list[bytes]
-    #: The stretch really covered; below what was asked for when it grew too large.
-    offset: int
-    complete: bool
-
-
-def join(ring: Ring, since: int, until: int, view: View) -> Joined:
-    """The changes in (since, until] as publications, some `PUSH_BYTES` at most.
-
-    A row that anyone with this view could see at some time in the stretch, and no longer at its end, is `removed`:
-    clients stand at different places in the stretch (one got a part of the state in the middle of it), so all of
-    them are told. A row that was never in the view is not mentioned.
-    """
-    latest: dict[str, bytes] = {}
-    size = 0
-    covered = since
-    for change in ring.between(since, until):
-        if size >= PUSH_BYTES:
-            return Joined(list(latest.values()), covered, complete=False)
-        earlier = latest.pop(change.key, b"")
-        row = change.row
-        if row is not None and view.sees(row.tags):
-            latest[change.key] = row.publication(view.shape)
-        elif earlier or any(view.sees(tags) for tags in change.before):
-            latest[change.key] = change.removal
-        size += len(latest.get(change.key, b"")) - len(earlier)
-        covered = change.offset
-    return Joined(list(latest.values()), until, complete=True)
 
 
 class Phase(Enum):
@@ -99,6 +67,7 @@ class Group:
 
     view: View
     board: Board
+    portions: Portions
     sent: int
     scanned: int
     pushed_at: float

@@ -10,6 +10,7 @@ from command_center_ui.board import Board
 from command_center_ui.group import Group, Subscription
 from command_center_ui.instant import Instant
 from command_center_ui.outbox import Outbox
+from command_center_ui.portions import Portions
 from command_center_ui.view import Filter, View
 from schemas.vocabulary import FeedChannel
 
@@ -24,6 +25,7 @@ class Groups:
 
     def __init__(self, board: Board) -> None:
         self.board = board
+        self.portions = Portions(board)
         self._groups: dict[View, Group] = {}
         self._filters: Counter[Filter] = Counter()
 
@@ -50,7 +52,9 @@ class Groups:
         group = self._groups.get(view)
         if group is None:
             here = self.board.offset
-            group = self._groups[view] = Group(view, self.board, sent=here, scanned=here, pushed_at=now.steady)
+            group = self._groups[view] = Group(
+                view, self.board, self.portions, sent=here, scanned=here, pushed_at=now.steady
+            )
             metrics.GROUPS.set(len(self._groups))
         subscription = Subscription(reply_to, group, outbox, resume, now.steady + PATIENCE_S)
         group.members[subscription] = None

@@ -61,6 +61,7 @@ class Hub:
     def tick(self, now: Instant) -> None:
         """Push what is new, continue what is owed, look at deadlines. Often when something happens, else twice a
         second."""
+        self._groups.portions.begin_round()
         for group in self._groups:
             group.push(now)
         self.board.trim(now.wall, self._groups.looked_at())
@@ -90,6 +91,7 @@ class Hub:
                 metrics.REPORT_TO_WALL.observe(max((now.wall - change.fresh_report).total_seconds(), 0.0))
 
     def _count(self, now: Instant) -> None:
+        metrics.HANDED.settle()
         shapes = Counter(session.shape for session in self.sessions)
         for shape in Shape:
             metrics.CLIENTS.labels(shape).set(shapes[shape])

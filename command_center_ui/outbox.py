@@ -2,9 +2,8 @@
 
 from typing import Final, Protocol
 
-from command_center_ui import metrics
 from command_center_ui.frame import Frame
-from command_center_ui.metrics import FrameKind
+from command_center_ui.metrics import HANDED, FrameKind
 from command_center_ui.protocol import Close
 
 #: Contract: above this many bytes of pushes a client is behind and gets them joined, later.
@@ -65,6 +64,5 @@ class Outbox:
 
     def _put(self, frame: Frame, kind: FrameKind) -> int:
         size = self.wire.write(frame)
-        metrics.FRAME[kind].inc()
-        metrics.BYTES.inc(size)
+        HANDED.add(kind, size)
         return size

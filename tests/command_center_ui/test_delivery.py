@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from schemas.vocabulary import FeedChannel
+from infra.tickets import Viewer
+from schemas.vocabulary import FeedChannel, Role
 from tests.command_center_ui.watching import DLH, NOON, Node, Topic, row
 
 
@@ -59,6 +60,8 @@ def test_state_comes_in_parts_each_when_the_last_has_left(node: Node, topic: Top
     client = node.client()
     client.follower.asked[2] = "incidents"
     client.says(subscribe={"channel": "incidents"})
+    (answer,) = client.reads(len(client.paper.waiting[0].payload))
+    assert (answer["subscribe"]["state"], answer["subscribe"]["more"]) == ([], True)
     parts = 0
     while client.paper.waiting:
         assert len(client.paper.waiting) == 1
@@ -149,6 +152,8 @@ def test_the_65th_filter_gets_everything(node: Node, topic: Topic) -> None:
     for n in range(65):
         client = node.client()
         client.subscribes(filter={"kecamatan": [f"32.75.{n:02}"]})
+        node.tick()
+        client.reads()
         clients.append(client)
     assert [len(client.rows) for client in clients] == [0] * 64 + [1]
     clients[0].says(unsubscribe={"channel": "incidents"})
@@ -234,6 +239,31 @@ def test_a_group_shares_one_frame(node: Node, topic: Topic) -> None:
     node.reads(topic.put("INC-1", row("INC-1")))
     node.tick()
     assert len({id(client.paper.waiting[0]) for client in clients}) == 1
+
+
+def test_who_comes_together_shares_the_parts_of_the_state(node: Node, topic: Topic) -> None:
+    node.reads(*(topic.put(f"INC-{n}", row(f"INC-{n}", text="x" * 9_000)) for n in range(40)))
+    clients = [node.client() for _ in range(5)]
+    for client in clients:
+        client.follower.asked[2] = "incidents"
+        client.says(subscribe={"channel": "incidents"})
+    assert len({id(client.paper.waiting[1]) for client in clients}) == 1
+
+
+def test_a_herd_is_served_a_few_portions_at_a_time(node: Node, topic: Topic) -> None:
+    tags = [{"kecamatan": f"32.75.{n:02}"} for n in range(60)]
+    node.reads(*(topic.put(f"INC-{n}", row(f"INC-{n}"), tags[n]) for n in range(60)))
+    clients = [node.client(Viewer(role=Role.AREA_HEAD, subject="camat", kecamatan=tag["kecamatan"])) for tag in tags]
+    for client in clients:
+        client.subscribes()
+    answered = [sum(len(client.rows) for client in clients)]
+    while answered[-1] < 60:
+        node.tick()
+        for client in clients:
+            client.reads()
+        answered.append(sum(len(client.rows) for client in clients))
+    assert all(later - earlier <= 8 for earlier, later in pairwise([0, *answered]))
+    assert [len(client.rows) for client in clients] == [1] * 60
 
 
 def test_a_group_ends_with_its_last_member(node: Node, topic: Topic) -> None:

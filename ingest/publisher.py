@@ -54,10 +54,11 @@ class OutcomeUnknown(Exception):
 
 
 class _Handed:
-    """What one producer was given and Kafka has not yet answered."""
+    """One producer, and what it was given and Kafka has not yet answered."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self.producer = producer
+        self._loop = asyncio.get_running_loop()
         self._waiting: dict[Future[Any], tuple[float, int]] = {}
         self._last_answer = 0.0
         self.bytes = 0
@@ -98,35 +99,37 @@ class Publisher:
     def __init__(self, bootstrap: str, *, max_unacknowledged: int) -> None:
         self._bootstrap = bootstrap
         self._max_unacknowledged = max_unacknowledged
-        self._producer: AIOKafkaProducer | None = None
-        self._handed = _Handed(asyncio.get_running_loop())
+        self._handed: _Handed | None = None
+        self._trouble: str | None = "Kafka has not answered yet"
         self._loop = asyncio.get_running_loop()
         self._ack_seconds = {topic.name: metrics.ACK_SECONDS.labels(topic.name) for topic in _TOPICS}
-        #: What keeps records from being taken, in one sentence; None when nothing does.
-        self.trouble: str | None = "Kafka has not answered yet"
-        metrics.UNACKNOWLEDGED_BYTES.set_function(lambda: float(self._handed.bytes))
+        metrics.UNACKNOWLEDGED_BYTES.set_function(lambda: float(self._handed.bytes if self._handed else 0))
         metrics.KAFKA_REACHABLE.set_function(lambda: float(self.trouble is None))
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps records from being taken, in one sentence; None when nothing does."""
+        if self._trouble is None and self._handed is not None and self._handed.silent():
+            return "Kafka does not acknowledge anything"
+        return self._trouble
 
     async def publish(self, topic: str, record: Outgoing, deadline: float) -> None:
         """Come back once Kafka has the record on all in-sync replicas.
 
         `deadline` is a time of the event loop's clock. Raises `NotHandedOver` or `OutcomeUnknown`.
         """
-        producer = self._ready_for(record.size)
-        partition = self._partition(producer, topic, record.key)
+        handed = self._ready_for(record.size)
         start = self._loop.time()
-        handed = False
+        given = False
         try:
             async with asyncio.timeout_at(deadline):
-                future = await producer.send(
-                    topic, record.value, record.key, partition=partition, headers=record.headers
-                )
-                handed = True
-                self._handed.add(future, record.size)
+                future = await self._send(handed.producer, topic, record)
+                given = True
+                handed.add(future, record.size)
                 # The record cannot be taken back, so neither can the future: it keeps our books.
                 await asyncio.shield(future)
         except (TimeoutError, KafkaError) as error:
-            raise self._verdict(error, handed) from error
+            raise _verdict(error, given, handed) from error
         self._ack_seconds[topic].observe(self._loop.time() - start)
 
     async def publish_all(self, topic: str, records: Iterable[Outgoing], size: int, deadline: float) -> None:
@@ -135,17 +138,14 @@ class Publisher:
         One unacknowledged record is enough for an exception. (Whole batches of our own, by `send_batch`, were no
         faster below 1,000 readings, and aiokafka 0.14 gives up on them when several requests want one partition.)
         """
-        producer = self._ready_for(size)
+        handed = self._ready_for(size)
         start = self._loop.time()
         futures: list[Future[Any]] = []
         try:
             async with asyncio.timeout_at(deadline):
                 for record in records:
-                    partition = self._partition(producer, topic, record.key)
-                    future = await producer.send(
-                        topic, record.value, record.key, partition=partition, headers=record.headers
-                    )
-                    self._handed.add(future, record.size)
+                    future = await self._send(handed.producer, topic, record)
+                    handed.add(future, record.size)
                     futures.append(future)
                     if len(futures) % _BREATH == 0:
                         await asyncio.sleep(0)
@@ -154,7 +154,7 @@ class Publisher:
                         await asyncio.shield(future)
                     future.result()
         except (TimeoutError, KafkaError) as error:
-            raise self._verdict(error, bool(futures)) from error
+            raise _verdict(error, bool(futures), handed) from error
         self._ack_seconds[topic].observe(self._loop.time() - start)
 
     async def run(self) -> None:
@@ -167,33 +167,31 @@ class Publisher:
                 continue
             delays = backoff(_LOOK_AGAIN_S, 2.0)
             metrics.PRODUCERS.inc()
-            self._handed = _Handed(self._loop)
-            self._producer, self.trouble = producer, None
+            self._handed, self._trouble = _Handed(producer), None
             log.info("kafka_producer_started")
             try:
-                await self._watch(producer)
+                await self._watch(self._handed)
             finally:
-                self._producer, self.trouble = None, "The producer has failed and is being replaced"
+                self._handed, self._trouble = None, "The producer has failed and is being replaced"
                 await stop_quietly(producer)
 
-    def _ready_for(self, size: int) -> AIOKafkaProducer:
-        if self._producer is None or self.trouble is not None:
+    def _ready_for(self, size: int) -> _Handed:
+        handed = self._handed
+        if handed is None or self.trouble is not None:
             raise NotHandedOver(self.trouble)
-        if self._handed.silent():
-            raise NotHandedOver("Kafka does not acknowledge anything")
-        if self._handed.bytes + size > self._max_unacknowledged:
+        if handed.bytes + size > self._max_unacknowledged:
             raise NotHandedOver("Kafka is behind")
-        return self._producer
-
-    def _verdict(self, error: Exception, handed: bool) -> NotHandedOver | OutcomeUnknown:
-        if isinstance(error, KafkaError) and not isinstance(error, KafkaTimeoutError | MessageSizeTooLargeError):
-            self._handed.fail(error)
-        return OutcomeUnknown(type(error).__name__) if handed else NotHandedOver(type(error).__name__)
+        return handed
 
     @staticmethod
-    def _partition(producer: AIOKafkaProducer, topic: str, key: bytes) -> int:
+    async def _send(producer: AIOKafkaProducer, topic: str, record: Outgoing) -> Future[Any]:
+        partitions = producer.client.cluster.partitions_for_topic(topic)
         # As Kafka's own clients do it, but remembered: there are few cells and devices, and murmur2 is pure Python.
-        return _positive_hash(key) % len(producer.client.cluster.partitions_for_topic(topic))
+        partition = _positive_hash(record.key) % len(partitions) if partitions else None
+        future: Future[Any] = await producer.send(
+            topic, record.value, record.key, partition=partition, headers=record.headers
+        )
+        return future
 
     async def _start(self) -> AIOKafkaProducer | None:
         producer = None
@@ -202,30 +200,36 @@ class Publisher:
                 producer = await start_producer(self._bootstrap, "patriot-ingest")
                 for topic in _TOPICS:
                     # From now on `send` finds the topic without asking.
-                    self.trouble = f"Kafka has no topic {topic.name}"
+                    self._trouble = f"Kafka has no topic {topic.name}"
                     await producer.partitions_for(topic.name)
             return producer
         except (KafkaError, TimeoutError, OSError) as error:
             if producer is None:
-                self.trouble = "Kafka does not answer"
+                self._trouble = "Kafka does not answer"
             else:
                 await stop_quietly(producer)
-            log.warning("kafka_away", reason=self.trouble, error=type(error).__name__)
+            log.warning("kafka_away", reason=self._trouble, error=type(error).__name__)
             return None
 
-    async def _watch(self, producer: AIOKafkaProducer) -> None:
+    async def _watch(self, handed: _Handed) -> None:
         """Look every few seconds whether Kafka is there; come back when the producer has failed."""
         while True:
             try:
-                async with asyncio.timeout(_LOOK_S if self.trouble is None else _LOOK_AGAIN_S):
-                    await self._handed.failed.wait()
+                async with asyncio.timeout(_LOOK_S if self._trouble is None else _LOOK_AGAIN_S):
+                    await handed.failed.wait()
                 return
             except TimeoutError:
                 pass
-            trouble = None if await _answers(producer) else "Kafka does not answer"
-            if trouble != self.trouble:
+            trouble = None if await _answers(handed.producer) else "Kafka does not answer"
+            if trouble != self._trouble:
                 log.warning("kafka_away", reason=trouble) if trouble else log.info("kafka_back")
-            self.trouble = trouble
+            self._trouble = trouble
+
+
+def _verdict(error: Exception, given: bool, handed: _Handed) -> NotHandedOver | OutcomeUnknown:
+    if isinstance(error, KafkaError) and not isinstance(error, KafkaTimeoutError | MessageSizeTooLargeError):
+        handed.fail(error)
+    return OutcomeUnknown(type(error).__name__) if given else NotHandedOver(type(error).__name__)
 
 
 async def _answers(producer: AIOKafkaProducer) -> bool:

@@ -54,7 +54,9 @@ OUTBOX_ROWS: Final = Gauge("patriot_dispatcher_outbox_rows", "Records that wait 
 OUTBOX_AGE: Final = Gauge("patriot_dispatcher_outbox_age_seconds", "Age of the oldest record that waits for the relay")
 RELAY_SENT: Final = Counter("patriot_dispatcher_relay_sent_total", "Records that Kafka has acknowledged", ["shard"])
 RELAY_UNSENDABLE: Final = Counter(
-    "patriot_dispatcher_relay_unsendable_total", "Records larger than Kafka takes, given up", ["shard"]
+    "patriot_dispatcher_relay_unsendable_total",
+    "Copies of dead letters that Kafka does not take: too large, or no topic",
+    ["shard"],
 )
 RELAY_LEADS: Final = Gauge("patriot_dispatcher_relay_leads", "1 while this process relays the shard", ["shard"])
 PULSES: Final = Counter("patriot_dispatcher_pulses_total", "Pulses sent to the feed by this process")

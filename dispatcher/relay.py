@@ -5,13 +5,14 @@ its producer refused by the broker, because the next one has begun with the same
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import MessageSizeTooLargeError
+from aiokafka.errors import MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
 from dispatcher import metrics, outbox_store
 from dispatcher.outbox_store import Waiting
@@ -19,6 +20,7 @@ from dispatcher.supervise import pause
 from infra import failpoints
 from infra.kafka import start_producer, stop_quietly
 from infra.postgres import Plain, connect
+from schemas import topics
 
 log = structlog.get_logger()
 
@@ -35,6 +37,9 @@ _STANDBY_S: Final = 2.0
 _LOOK_S: Final = 1.0
 #: Seconds that Kafka may take for one batch; longer means another producer.
 _KAFKA_TIMEOUT_S: Final = 15.0
+_MISSING_S: Final = 60.0
+#: How the names of topics end that hold copies of dead letters.
+_COPIES: Final = topics.dead_letters_of("")
 _MOST: Final = 1000
 _MOST_BYTES: Final = 4 * 1024 * 1024
 
@@ -48,6 +53,8 @@ class Relay:
         self._dsn = postgres_dsn
         self._bootstrap = kafka_bootstrap
         self._wake = asyncio.Event()
+        #: Topics of copies that do not exist, until when (monotonic) we take that for granted.
+        self._missing: dict[str, float] = {}
         self._trouble: str | None = "not started"
 
     def trouble(self) -> Mapping[str, str]:
@@ -123,22 +130,35 @@ class Relay:
             await producer.commit_transaction()
 
     async def _send_one(self, producer: AIOKafkaProducer, record: Waiting) -> Awaitable[object] | None:
-        headers = list(record.headers)
-        if record.key is None and record.value is None:
-            # aiokafka's `send` has no word for this, and a dead letter may be just that
-            batch = producer.create_batch()
-            batch.append(key=None, value=None, timestamp=None, headers=headers)
-            batch.close()
-            acknowledged: Awaitable[object] = await producer.send_batch(batch, record.topic, partition=0)
-            return acknowledged
-        try:
-            acknowledged = await producer.send(record.topic, record.value, record.key, headers=headers)
-        except MessageSizeTooLargeError:
-            # Only a copy of somebody's message can be that large, and it is kept in `dead_letter`.
-            metrics.RELAY_UNSENDABLE.labels(self._shard).inc()
-            log.error("relay_unsendable", shard=self._shard, seq=record.seq, topic=record.topic)
+        is_copy = record.topic.endswith(_COPIES)
+        if is_copy and self._missing.get(record.topic, 0.0) > time.monotonic():
+            self._give_up(record, "no such topic")
             return None
-        return acknowledged
+        headers = list(record.headers)
+        try:
+            if record.key is None and record.value is None:
+                # aiokafka's `send` has no word for this, and a dead letter may be just that
+                batch = producer.create_batch()
+                batch.append(key=None, value=None, timestamp=None, headers=headers)
+                batch.close()
+                alone: Awaitable[object] = await producer.send_batch(batch, record.topic, partition=0)
+                return alone
+            sent: Awaitable[object] = await producer.send(record.topic, record.value, record.key, headers=headers)
+            return sent
+        except MessageSizeTooLargeError:
+            # Nothing of ours is that large, but a copy or a replay of somebody's message may be.
+            self._give_up(record, "too large")
+        except UnknownTopicOrPartitionError:
+            if not is_copy:
+                raise  # to be mended; until then it waits, and readiness says so
+            self._missing[record.topic] = time.monotonic() + _MISSING_S
+            self._give_up(record, "no such topic")
+        return None
+
+    def _give_up(self, record: Waiting, why: str) -> None:
+        """Nothing is lost: the message itself is kept in `dead_letter`."""
+        metrics.RELAY_UNSENDABLE.labels(self._shard).inc()
+        log.error("relay_unsendable", shard=self._shard, seq=record.seq, topic=record.topic, why=why)
 
     async def _while_alive(self, connection: Plain, work: Awaitable[T]) -> T:
         """Await Kafka, and keep our session from ending for silence meanwhile."""

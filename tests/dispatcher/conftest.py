@@ -23,3 +23,9 @@ async def pool(stack: Stack) -> AsyncIterator[Pool]:
 def name() -> str:
     """A name that no other test has, for topics and consumers."""
     return f"test-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+async def empty_outbox(pool: Pool) -> None:
+    """Nothing of earlier tests waits for the relay."""
+    await pool.execute("DELETE FROM outbox")

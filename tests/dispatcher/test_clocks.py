@@ -14,6 +14,8 @@ from infra.postgres import Pool
 from schemas import topics
 from schemas.vocabulary import Category, IncidentStatus, Priority
 
+pytestmark = pytest.mark.usefixtures("empty_outbox")
+
 _NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import pytest
 from click.testing import CliRunner, Result
 
 from dispatcher.consumer import Consumer
@@ -27,6 +28,8 @@ from tests.dispatcher.bench import (
     until_effects,
 )
 from tests.dispatcher.test_relay import is_empty, relaying
+
+pytestmark = pytest.mark.usefixtures("empty_outbox")
 
 
 async def patriot_dlq(stack: Stack, *arguments: str) -> Result:

@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import pytest
 
 from dispatcher import kpis, offset_store
 from dispatcher.consumer import Consumer
@@ -15,6 +16,8 @@ from schemas import topics
 from schemas.feed import FeedPulsed, KpiRow
 from schemas.vocabulary import FeedChannel
 from tests.dispatcher.bench import Counted, consuming, make_topic, options, producing, send, until_effects
+
+pytestmark = pytest.mark.usefixtures("empty_outbox")
 
 _NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 

@@ -19,6 +19,8 @@ from schemas.envelope import new_traceparent
 from schemas.vocabulary import FeedChannel
 from tests.dispatcher.bench import make_topic, read_all, until
 
+pytestmark = pytest.mark.usefixtures("empty_outbox")
+
 
 def relay(stack: Stack) -> Relay:
     """A relay of the one shard."""
@@ -92,6 +94,16 @@ async def test_what_goes_out_as_it_is_keeps_every_byte(stack: Stack, pool: Pool,
         (k.value, k.headers) for k in kept if k.key is None
     }
     assert metrics.RELAY_UNSENDABLE.labels(0)._value.get() == given_up + 1
+
+
+async def test_copies_for_a_topic_that_does_not_exist_hold_nobody_up(stack: Stack, pool: Pool, name: str) -> None:
+    await make_topic(stack.kafka.bootstrap, name, partitions=1)
+    async with pool.acquire() as connection, connection.transaction():
+        await outbox_store.add_bytes(connection, [Bytes(topics.dead_letters_of(name), b"k", b"v", ())] * 3)
+        await outbox_store.add(connection, [row(name, "k", 1)])
+    async with relaying(relay(stack)):
+        await until(lambda: is_empty(pool))
+    assert [record.value for record in await read_all(stack.kafka.bootstrap, name)] == [b"1"]
 
 
 async def test_a_second_relay_stands_by_and_takes_over(stack: Stack, pool: Pool, name: str) -> None:

@@ -114,8 +114,8 @@ _WITHOUT_OFFICERS: Final = frozenset({None, Role.EXECUTIVE, Role.AREA_HEAD})
 def view_of(viewer: Viewer, channel: FeedChannel, wanted: Filter | None) -> View | None:
     """What `viewer` sees of `channel`; None when the channel is not for it.
 
-    Incidents and officers follow the viewer's agencies and area (both, where both are set; the whole city where
-    neither is); sensors, wifi nodes and key figures are the same for everybody.
+    Incidents follow the viewer's agencies and area (both, where both are set; the whole city where neither is) as
+    they do on the desk, officers its agencies; sensors, wifi nodes and key figures are the same for everybody.
     """
     match channel:
         case FeedChannel.INCIDENTS:
@@ -129,4 +129,5 @@ def view_of(viewer: Viewer, channel: FeedChannel, wanted: Filter | None) -> View
     if viewer.role is None:
         return View(channel, shape, wanted=wanted)
     agencies = frozenset(str(agency) for agency in viewer.agencies) or None
-    return View(channel, shape, agencies, viewer.kecamatan, wanted)
+    kecamatan = viewer.kecamatan if channel is FeedChannel.INCIDENTS else None
+    return View(channel, shape, agencies, kecamatan, wanted)

@@ -23,10 +23,10 @@ from websockets.typing import Subprotocol
 
 from command_center_ui.feed import Feed
 from command_center_ui.settings import FeedSettings
-from infra.kafka import start_producer, stop_admin_quietly
+from infra.kafka import start_producer, stop_admin_quietly, stop_quietly
+from infra.local.stack import Stack
 from infra.tickets import Viewer
 from schemas.topics import FEED
-from tests.city import City
 from tests.command_center_ui.watching import CAMAT, DLH, OPERATOR, PUBLIC, SECRET, Follower, Json, Topic, row, ticket
 
 CUTS = 20
@@ -75,16 +75,16 @@ class Writer:
 
 
 @pytest.fixture
-async def writer(city: City) -> AsyncIterator[Writer]:
+async def writer(stack: Stack) -> AsyncIterator[Writer]:
     topic = f"test.feed.{uuid.uuid4().hex[:8]}"
-    await make_topic(city, topic)
-    producer = await start_producer(city.kafka_bootstrap, "test-relay", transactional_id=topic)
+    await make_topic(stack, topic)
+    producer = await start_producer(stack.kafka.bootstrap, "test-relay", transactional_id=topic)
     yield Writer(producer, topic)
-    await producer.stop()
+    await stop_quietly(producer)
 
 
-async def make_topic(city: City, name: str, *, anew: bool = False) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=city.kafka_bootstrap)
+async def make_topic(stack: Stack, name: str, *, anew: bool = False) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka.bootstrap)
     await admin.start()
     try:
         if anew:
@@ -96,10 +96,10 @@ async def make_topic(city: City, name: str, *, anew: bool = False) -> None:
 
 
 @asynccontextmanager
-async def running(city: City, topic: str) -> AsyncIterator[Feed]:
+async def running(stack: Stack, topic: str) -> AsyncIterator[Feed]:
     """A feed node of its own, ready."""
     feed = Feed(
-        FeedSettings(secret=SECRET.hex(), feed_port=0, kafka_bootstrap=city.kafka_bootstrap, _env_file=None), topic
+        FeedSettings(secret=SECRET.hex(), feed_port=0, kafka_bootstrap=stack.kafka.bootstrap, _env_file=None), topic
     )
     stop = asyncio.Event()
     task = asyncio.create_task(feed.run(stop))
@@ -152,11 +152,11 @@ class Watcher:
             self.connection.transport.abort()
 
 
-async def test_twenty_cuts_on_two_nodes_leave_no_gap(city: City, writer: Writer) -> None:
+async def test_twenty_cuts_on_two_nodes_leave_no_gap(stack: Stack, writer: Writer) -> None:
     chance = random.Random(3)
     for _ in range(20):
         await writer.at_random(chance)
-    async with running(city, writer.topic) as one, running(city, writer.topic) as other:
+    async with running(stack, writer.topic) as one, running(stack, writer.topic) as other:
         watchers = [Watcher(viewer, [one, other]) for viewer in (OPERATOR, DLH, CAMAT, PUBLIC)]
         watching = [asyncio.create_task(watcher.watch()) for watcher in watchers]
         for n in range(CUTS * 4):
@@ -182,8 +182,8 @@ async def test_twenty_cuts_on_two_nodes_leave_no_gap(city: City, writer: Writer)
         assert one.hub.board.offset == other.hub.board.offset
 
 
-async def test_poison_is_passed_over_and_an_open_or_aborted_transaction_is_not_seen(city: City, writer: Writer) -> None:
-    async with running(city, writer.topic) as feed:
+async def test_poison_is_passed_over_and_what_is_not_committed_is_not_seen(stack: Stack, writer: Writer) -> None:
+    async with running(stack, writer.topic) as feed:
         watcher = Watcher(OPERATOR, [feed])
         watching = asyncio.create_task(watcher.watch())
         await writer.send(b"\xff", b"{", [])
@@ -201,16 +201,16 @@ async def test_poison_is_passed_over_and_an_open_or_aborted_transaction_is_not_s
         await asyncio.gather(watching, return_exceptions=True)
 
 
-async def test_a_topic_made_anew_has_another_epoch_and_everybody_starts_afresh(city: City, writer: Writer) -> None:
+async def test_a_topic_made_anew_has_another_epoch_and_everybody_starts_afresh(stack: Stack, writer: Writer) -> None:
     await writer.put("INC-1", row("INC-1"), {"agency": "32.75/DLH"})
-    async with running(city, writer.topic) as feed:
+    async with running(stack, writer.topic) as feed:
         watcher = Watcher(OPERATOR, [feed])
         watching = asyncio.create_task(watcher.watch())
         async with asyncio.timeout(10):
             while "INC-1" not in watcher.follower.rows["incidents"]:
                 await asyncio.sleep(0.05)
         epoch = watcher.follower.position["incidents"][0]
-        await make_topic(city, writer.topic, anew=True)
+        await make_topic(stack, writer.topic, anew=True)
         writer.log, writer.now = Topic(), {}
         await writer.put("INC-2", row("INC-2"), {"agency": "32.75/DLH"})
         async with asyncio.timeout(30):
@@ -221,12 +221,43 @@ async def test_a_topic_made_anew_has_another_epoch_and_everybody_starts_afresh(c
         await asyncio.gather(watching, return_exceptions=True)
 
 
-async def test_the_process_says_when_it_is_ready_and_ends_in_good_order(city: City) -> None:
+async def test_a_broker_that_is_away_is_named_and_waited_out(stack: Stack, writer: Writer) -> None:
+    """Watchers stay where they are meanwhile, and see what they have growing old."""
+    await writer.put("INC-1", row("INC-1"), {"agency": "32.75/DLH"})
+    async with running(stack, writer.topic) as feed, httpx.AsyncClient() as http:
+        ready = f"http://127.0.0.1:{feed.port}/readyz"
+        assert (await http.get(ready)).status_code == 200
+        watcher = Watcher(OPERATOR, [feed])
+        watching = asyncio.create_task(watcher.watch())
+        await stack.kafka.stop()
+        async with asyncio.timeout(30):
+            while (answer := await http.get(ready)).status_code == 200:
+                await asyncio.sleep(0.2)
+        assert "kafka" in answer.json()["missing"]
+        heard = len(watcher.follower.heard)
+        await asyncio.sleep(5)
+        assert len(watcher.follower.heard) > heard
+        await stack.kafka.start()
+        async with asyncio.timeout(30):
+            while (await http.get(ready)).status_code != 200:
+                await asyncio.sleep(0.2)
+        again = await start_producer(stack.kafka.bootstrap, "test-relay", transactional_id=writer.topic)
+        await Writer(again, writer.topic, writer.log).put("INC-2", row("INC-2"), {"agency": "32.75/DLH"})
+        async with asyncio.timeout(15):
+            while set(watcher.follower.rows["incidents"]) != {"INC-1", "INC-2"}:
+                await asyncio.sleep(0.05)
+        assert watcher.comings == 1
+        await again.stop()
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
+async def test_the_process_says_when_it_is_ready_and_ends_in_good_order(stack: Stack) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "command_center_ui", "--feed-port", str(port),
-        "--kafka-bootstrap", city.kafka_bootstrap, env={**os.environ, "PATRIOT_SECRET": SECRET.hex()},
+        "--kafka-bootstrap", stack.kafka.bootstrap, env={**os.environ, "PATRIOT_SECRET": SECRET.hex()},
         stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:

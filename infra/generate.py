@@ -1,4 +1,4 @@
-"""Writes what is generated from the Python types: JSON Schemas of every Kafka value. `--check` only compares."""
+"""Writes what is generated from the Python types: JSON Schemas and the pages' types. `--check` only compares."""
 
 import json
 import sys
@@ -8,13 +8,14 @@ from typing import Any, Final
 import msgspec
 
 from schemas import topics
-from schemas.assignment import AssignmentChanged
+from schemas.assignment import AssignmentChanged, AssignmentRow
 from schemas.envelope import schema_id
-from schemas.feed import FeedPulsed, KpiRow, OfficerRow, SensorRow, WifiNodeRow
+from schemas.feed import FeedPulsed, KpiRow, OfficerRow, PublicIncidentRow, SensorRow, WifiNodeRow
 from schemas.incident import IncidentChanged, IncidentRow
-from schemas.report import ContactGiven, ReportSubmitted
+from schemas.place import AgencyRef
+from schemas.report import ContactGiven, ReportDraft, Reporter, ReportReceipt, ReportSubmitted
 from schemas.telemetry import TrafficObserved, WifiObserved
-from schemas.vocabulary import FeedChannel
+from schemas.vocabulary import FeedChannel, Role
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -35,6 +36,23 @@ VALUES: Final[dict[str, Any]] = {
 }
 
 
+#: What the pages read and send; the types they refer to come along.
+PAGE_TYPES: Final = (
+    AgencyRef,
+    AssignmentRow,
+    FeedChannel,
+    IncidentRow,
+    KpiRow,
+    OfficerRow,
+    PublicIncidentRow,
+    ReportDraft,
+    ReportReceipt,
+    Role,
+    SensorRow,
+    WifiNodeRow,
+)
+
+
 def json_schema(event_type: str) -> dict[str, Any]:
     """JSON Schema (2020-12) of an event type's value; `$id` is what `ce_dataschema` says."""
     _, definitions = msgspec.json.schema_components([VALUES[event_type]], ref_template="#/$defs/{name}")
@@ -43,13 +61,56 @@ def json_schema(event_type: str) -> dict[str, Any]:
     return {**head, **body, "$defs": definitions} if definitions else {**head, **body}
 
 
+def _typescript_type(schema: dict[str, Any]) -> str:
+    match schema:
+        case {"$ref": str(reference)}:
+            return reference.rpartition("/")[2]
+        case {"anyOf": list(choices)}:
+            return " | ".join(_typescript_type(choice) for choice in choices)
+        case {"enum": list(values)}:
+            return " | ".join(f"'{value}'" for value in values)
+        case {"type": "array"}:
+            inner = _typescript_type(schema["items"])
+            return f"({inner})[]" if "|" in inner else f"{inner}[]"
+        case {"format": "date-time"}:
+            return "Timestamp"
+        case {"type": "integer"}:
+            return "number"
+        case {"type": "string" | "number" | "boolean" | "null" as kind}:
+            return str(kind)
+    raise ValueError(f"no TypeScript for {schema}")
+
+
+def typescript() -> str:
+    """The words and rows as the pages' types. What we send has all its fields, what is sent to us may leave some out."""
+    _, definitions = msgspec.json.schema_components(PAGE_TYPES, ref_template="#/$defs/{name}")
+    inbound = {kind.__name__ for kind in (ReportDraft, Reporter)}
+    parts = [
+        "/** Generated from `schemas/` by `python -m infra.generate`; a test fails when it is stale. */",
+        "export type Timestamp = string;",
+    ]
+    for name, schema in definitions.items():
+        if "enum" in schema:
+            parts.append(f"export type {name} = {_typescript_type(schema)};")
+            continue
+        required = set(schema["required"]) if name in inbound else set(schema["properties"])
+        fields = "".join(
+            f"  {field}{'' if field in required else '?'}: {_typescript_type(kind)};\n"
+            for field, kind in schema["properties"].items()
+        )
+        parts.append(f"export interface {name} {{\n{fields}}}")
+    return "\n\n".join(parts) + "\n"
+
+
 def documents() -> dict[Path, str]:
     """Every generated file and what it should hold."""
     folder = _ROOT / "schemas" / "json"
-    return {
+    found = {
         folder / f"{event_type}.json": json.dumps(json_schema(event_type), indent=2, ensure_ascii=False) + "\n"
         for event_type in VALUES
     }
+    found[_ROOT / "command_center_ui" / "web" / "src" / "contract.generated.ts"] = typescript()
+    return found
 
 
 def stale() -> list[Path]:

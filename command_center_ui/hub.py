@@ -24,6 +24,8 @@ from schemas.vocabulary import FeedChannel
 
 #: How often deadlines of clients are looked at.
 _CHECK_EVERY_S: Final = 0.5
+#: When this node itself was away for so long (stopped, or starved), what clients said meanwhile is still unread.
+_STALLED_S: Final = 5.0
 #: Clients that come back after a shutdown are spread over this, and 5 ms more for each of them.
 _COME_BACK_WITHIN_MS: Final = 2_000
 _COME_BACK_EACH_MS: Final = 5
@@ -37,7 +39,7 @@ class Hub:
         self.sessions: dict[Session, None] = {}
         self._admit = admit
         self._groups = Groups(board)
-        self._checked_at = float("-inf")
+        self._checked_at = 0.0
         self._measured = board.offset
 
     @property
@@ -70,9 +72,10 @@ class Hub:
             if session.owes:
                 session.advance(now)
         if now.steady - self._checked_at >= _CHECK_EVERY_S:
+            stalled = now.steady - self._checked_at > _STALLED_S
             self._checked_at = now.steady
             for session in self.sessions:
-                session.check(now)
+                session.check(now, stalled=stalled)
             self._count(now)
 
     def leaving(self, chance: Random) -> Sequence[tuple[Session, int]]:

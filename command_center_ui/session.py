@@ -118,18 +118,19 @@ class Session:
                 return
         self._judge_pace(now)
 
-    def check(self, now: Instant) -> None:
-        """Deadlines: connect, silence, expiry, pace. Pings when it is time."""
+    def check(self, now: Instant, *, stalled: bool = False) -> None:
+        """Deadlines: connect, silence (not by one who could not be heard, `stalled`), expiry, pace. Pings in time."""
         if self.closed:
             return
-        if self.viewer is None:
-            if now.steady - self._came_at >= CONNECT_WITHIN_S:
-                self.close(Close.SILENT, "no connect in time")
-            return
-        if now.steady >= self._ends_at:
+        if self.viewer is not None and now.steady >= self._ends_at:
             self.close(Close.EXPIRED, "the ticket has run out")
             return
-        if self._pinged_at > self._heard_at and now.steady - self._pinged_at >= ANSWER_WITHIN_S:
+        if self.viewer is None:
+            if now.steady - self._came_at >= CONNECT_WITHIN_S and not stalled:
+                self.close(Close.SILENT, "no connect in time")
+            return
+        unanswered = self._pinged_at > self._heard_at and now.steady - self._pinged_at >= ANSWER_WITHIN_S
+        if unanswered and not stalled:
             self.close(Close.SILENT, "no answer to a ping")
             return
         if now.steady - self._pinged_at >= PING_EVERY_S:

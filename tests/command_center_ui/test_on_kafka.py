@@ -95,6 +95,45 @@ async def make_topic(stack: Stack, name: str, *, anew: bool = False) -> None:
         await stop_admin_quietly(admin)
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
+#: A node on a topic of the test's own.
+NODE = """
+import asyncio, sys
+from command_center_ui.feed import Feed
+from command_center_ui.settings import FeedSettings
+asyncio.run(Feed(FeedSettings(_env_file=None), sys.argv[1]).run(asyncio.Event()))
+"""
+
+
+@asynccontextmanager
+async def process_of(
+    stack: Stack, topic: str, port: int, failpoints: str = ""
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A feed node as a process, ready; killed at the end if it has not been before."""
+    told = {
+        "PATRIOT_SECRET": SECRET.hex(), "PATRIOT_FEED_PORT": str(port), "PATRIOT_FAILPOINTS": failpoints,
+        "PATRIOT_KAFKA_BOOTSTRAP": stack.kafka.bootstrap,
+    }  # fmt: skip
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", NODE, topic, env={**os.environ, **told})
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http, asyncio.timeout(30):
+            while True:
+                with suppress(httpx.TransportError):
+                    if (await http.get("/readyz")).status_code == 200:
+                        break
+                await asyncio.sleep(0.1)
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
 @asynccontextmanager
 async def running(stack: Stack, topic: str) -> AsyncIterator[Feed]:
     """A feed node of its own, ready."""
@@ -115,9 +154,9 @@ async def running(stack: Stack, topic: str) -> AsyncIterator[Feed]:
 class Watcher:
     """A wall that comes back whatever happens, each time to the next node."""
 
-    def __init__(self, viewer: Viewer, feeds: list[Feed]) -> None:
+    def __init__(self, viewer: Viewer, ports: list[int]) -> None:
         self.viewer = viewer
-        self.feeds = feeds
+        self.ports = ports
         self.follower = Follower()
         self.connection: ClientConnection | None = None
         self.comings = 0
@@ -130,7 +169,7 @@ class Watcher:
 
     async def _once(self) -> None:
         self.comings += 1
-        url = f"ws://127.0.0.1:{self.feeds[self.comings % len(self.feeds)].port}/"
+        url = f"ws://127.0.0.1:{self.ports[self.comings % len(self.ports)]}/"
         async with connect(url, subprotocols=[Subprotocol("patriot.feed.v1+json")], max_size=2**20) as connection:
             self.connection = connection
             offered = ticket(self.viewer, datetime.now(UTC))
@@ -152,25 +191,29 @@ class Watcher:
             self.connection.transport.abort()
 
 
+async def all_hold_what_was_written(watchers: list[Watcher], writer: Writer) -> None:
+    async with asyncio.timeout(30):
+        while any(
+            {key: held["version"] for key, held in watcher.follower.rows["incidents"].items()}
+            != writer.seen_by(watcher.viewer)
+            for watcher in watchers
+        ):
+            await asyncio.sleep(0.05)
+
+
 async def test_twenty_cuts_on_two_nodes_leave_no_gap(stack: Stack, writer: Writer) -> None:
     chance = random.Random(3)
     for _ in range(20):
         await writer.at_random(chance)
     async with running(stack, writer.topic) as one, running(stack, writer.topic) as other:
-        watchers = [Watcher(viewer, [one, other]) for viewer in (OPERATOR, DLH, CAMAT, PUBLIC)]
+        watchers = [Watcher(viewer, [one.port, other.port]) for viewer in (OPERATOR, DLH, CAMAT, PUBLIC)]
         watching = [asyncio.create_task(watcher.watch()) for watcher in watchers]
         for n in range(CUTS * 4):
             await writer.at_random(chance)
             if n % 4 == 3:
                 chance.choice(watchers).cut()
             await asyncio.sleep(chance.choice([0, 0.02, 0.1]))
-        async with asyncio.timeout(20):
-            while any(
-                {key: held["version"] for key, held in watcher.follower.rows["incidents"].items()}
-                != writer.seen_by(watcher.viewer)
-                for watcher in watchers
-            ):
-                await asyncio.sleep(0.05)
+        await all_hold_what_was_written(watchers, writer)
         for task in watching:
             task.cancel()
         await asyncio.gather(*watching, return_exceptions=True)
@@ -182,9 +225,37 @@ async def test_twenty_cuts_on_two_nodes_leave_no_gap(stack: Stack, writer: Write
         assert one.hub.board.offset == other.hub.board.offset
 
 
+async def test_a_node_killed_between_reading_and_pushing_leaves_no_gap(stack: Stack, writer: Writer) -> None:
+    chance = random.Random(5)
+    await writer.at_random(chance)
+    port = free_port()
+    async with (
+        running(stack, writer.topic) as other,
+        process_of(stack, writer.topic, port, "feed.after_read=kill@12") as process,
+    ):
+        # The first of each goes to the node that will die.
+        watchers = [Watcher(viewer, [other.port, port]) for viewer in (OPERATOR, DLH, CAMAT, PUBLIC)]
+        watching = [asyncio.create_task(watcher.watch()) for watcher in watchers]
+        await all_hold_what_was_written(watchers, writer)
+        written = 0
+        while process.returncode is None:
+            assert written < 500
+            written += 1
+            await writer.at_random(chance)
+            await asyncio.sleep(0.05)
+        for _ in range(10):
+            await writer.at_random(chance)
+        await all_hold_what_was_written(watchers, writer)
+        assert process.returncode == -signal.SIGKILL
+        assert all(watcher.comings >= 2 for watcher in watchers)
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
+
+
 async def test_poison_is_passed_over_and_what_is_not_committed_is_not_seen(stack: Stack, writer: Writer) -> None:
     async with running(stack, writer.topic) as feed:
-        watcher = Watcher(OPERATOR, [feed])
+        watcher = Watcher(OPERATOR, [feed.port])
         watching = asyncio.create_task(watcher.watch())
         await writer.send(b"\xff", b"{", [])
         await writer.send(b"nothing", None, [("ce_type", b"?")])
@@ -204,7 +275,7 @@ async def test_poison_is_passed_over_and_what_is_not_committed_is_not_seen(stack
 async def test_a_topic_made_anew_has_another_epoch_and_everybody_starts_afresh(stack: Stack, writer: Writer) -> None:
     await writer.put("INC-1", row("INC-1"), {"agency": "32.75/DLH"})
     async with running(stack, writer.topic) as feed:
-        watcher = Watcher(OPERATOR, [feed])
+        watcher = Watcher(OPERATOR, [feed.port])
         watching = asyncio.create_task(watcher.watch())
         async with asyncio.timeout(10):
             while "INC-1" not in watcher.follower.rows["incidents"]:
@@ -227,7 +298,7 @@ async def test_a_broker_that_is_away_is_named_and_waited_out(stack: Stack, write
     async with running(stack, writer.topic) as feed, httpx.AsyncClient() as http:
         ready = f"http://127.0.0.1:{feed.port}/readyz"
         assert (await http.get(ready)).status_code == 200
-        watcher = Watcher(OPERATOR, [feed])
+        watcher = Watcher(OPERATOR, [feed.port])
         watching = asyncio.create_task(watcher.watch())
         await stack.kafka.stop()
         async with asyncio.timeout(30):
@@ -253,8 +324,7 @@ async def test_a_broker_that_is_away_is_named_and_waited_out(stack: Stack, write
 
 
 async def test_the_process_says_when_it_is_ready_and_ends_in_good_order(stack: Stack) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "command_center_ui", "--feed-port", str(port),
         "--kafka-bootstrap", stack.kafka.bootstrap, env={**os.environ, "PATRIOT_SECRET": SECRET.hex()},

@@ -82,7 +82,7 @@ def _typescript_type(schema: dict[str, Any]) -> str:
 
 
 def typescript() -> str:
-    """The words and rows as the pages' types. What we send has all its fields, what is sent to us may leave some out."""
+    """The words and rows as the pages' types. What we send has all its fields; what we are sent may leave some out."""
     _, definitions = msgspec.json.schema_components(PAGE_TYPES, ref_template="#/$defs/{name}")
     inbound = {kind.__name__ for kind in (ReportDraft, Reporter)}
     parts = [

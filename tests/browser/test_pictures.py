@@ -50,6 +50,8 @@ async def test_the_wall_of_a_living_city_shows_it_on_the_map_and_in_words(
         await until(drawn, PATIENCE_MS / 1000, "markers on the map")
         size = _save(await _shot(wall.page), pictures / "wall.png")
     assert size == (1920, 1080)
+    whole = "[document.scrollingElement.scrollWidth, document.scrollingElement.scrollHeight]"
+    assert await wall.page.evaluate(whole) == [1920, 1080], "nothing scrolls on a wall"
 
 
 async def test_the_citizens_four_screens_in_a_row(visit: Visit, pictures: Path) -> None:

@@ -108,7 +108,7 @@ class View:
 #: Who works with people's names; the others read (domain: "executive and council: reads, no personal data").
 _SHAPE: Final[Mapping[Role | None, Shape]] = {None: Shape.PUBLIC, Role.EXECUTIVE: Shape.IMPERSONAL}
 #: Where officers are is for those who work with them.
-_WITHOUT_OFFICERS: Final = frozenset({None, Role.EXECUTIVE, Role.AREA_HEAD})
+_WITHOUT_OFFICERS: Final = frozenset({None, Role.AGENT, Role.EXECUTIVE, Role.AREA_HEAD})
 
 
 def view_of(viewer: Viewer, channel: FeedChannel, wanted: Filter | None) -> View | None:

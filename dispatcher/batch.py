@@ -76,15 +76,25 @@ def batch_of(items: Sequence[Item], opens_breaker: str | None) -> Batch:
 
 
 async def write(
-    connection: Connection, effects: Effects, batch: Batch, moves: Sequence[Move], *, idle_limit_ms: int
+    connection: Connection,
+    effects: Effects,
+    batch: Batch,
+    moves: Sequence[Move],
+    *,
+    idle_limit_ms: int,
+    lock_limit_ms: int,
 ) -> int:
     """Write a batch inside the caller's transaction; answers how many messages were seen for the first time.
 
     Raises `offset_store.Fenced` and whatever the effects raise: roll back. The server ends the transaction when we are
-    silent for `idle_limit_ms` in the middle of it, so that a paused worker holds nobody up.
+    silent for `idle_limit_ms` in the middle of it, so that a paused worker holds nobody up. Waiting for a lock for
+    `lock_limit_ms` raises LockNotAvailableError: then it is not the messages that are slow.
     """
     now: datetime = await connection.fetchval(
-        "SELECT now() FROM set_config('idle_in_transaction_session_timeout', $1, true)", str(idle_limit_ms)
+        "SELECT now(), set_config('idle_in_transaction_session_timeout', $1, true),"
+        " set_config('lock_timeout', $2, true)",
+        str(idle_limit_ms),
+        str(lock_limit_ms),
     )
     messages = batch.messages
     if messages and effects.remembers_ids:

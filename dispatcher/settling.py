@@ -32,6 +32,8 @@ _CONNECT_TIMEOUT_S: Final = 5.0
 #: it is set aside.
 _TRIES: Final = 2
 _LONE_TRIES: Final = 3
+#: What a message itself may cause, alone and again and again. A lock that somebody else holds says nothing about it.
+_TOO_SLOW: Final = (TimeoutError, asyncpg.QueryCanceledError)
 
 
 class Unavailable(Exception):
@@ -65,6 +67,11 @@ class Limits:
     timeout_s: float
     #: A worker that is silent for this long in the middle of a transaction loses it, as it loses its session.
     idle_ms: int
+
+    @property
+    def lock_ms(self) -> int:
+        """Less than the whole, so that waiting for somebody's lock is told apart from being slow."""
+        return int(self.timeout_s * 500)
 
 
 class Settler:
@@ -127,7 +134,7 @@ class Settler:
                 if fault is Fault.CONTENDED and tries >= (_TRIES if len(part) > 1 else _LONE_TRIES):
                     if len(part) > 1:
                         size, self.most = 1, max(len(part) // 2, 1)
-                    elif await self._database_answers():
+                    elif isinstance(error, _TOO_SLOW) and await self._database_answers():
                         part[0].refused = Refused(type(error).__name__, str(error))
                     tries = 0
                 await self._rest(next(delays))
@@ -165,7 +172,14 @@ class Settler:
                 connected(self._pool) as connection,
                 connection.transaction(),
             ):
-                applied = await write(connection, self._effects, batch, moves, idle_limit_ms=self._limits.idle_ms)
+                applied = await write(
+                    connection,
+                    self._effects,
+                    batch,
+                    moves,
+                    idle_limit_ms=self._limits.idle_ms,
+                    lock_limit_ms=self._limits.lock_ms,
+                )
             metrics.BATCH_SECONDS.labels(self.name).observe(time.perf_counter() - started)
             self._ownership.moved(moves, batch.until)
         failpoints.hit("dispatcher.after_commit")

@@ -141,7 +141,7 @@ class Access:
         origin = request.headers.get("origin")
         if origin is not None:
             host = request.headers.get("host", "")
-            if origin.rstrip("/") in self._own_origins or (origin != "null" and urlsplit(origin).netloc == host):
+            if origin.rstrip("/") in self._own_origins or _host_of(origin) == host:
                 return
         elif request.headers.get("sec-fetch-site") in ("same-origin", "none"):
             return
@@ -185,6 +185,14 @@ async def _from_database(connection: Connection, token: str, key: bytes) -> Prin
         key,
     )
     return None if row is None else _from_row(row)
+
+
+def _host_of(origin: str) -> str | None:
+    """The host and port of an Origin; None for `null` and for what is none."""
+    try:
+        return urlsplit(origin).netloc or None
+    except ValueError:  # `http://[`
+        return None
 
 
 def _from_row(row: asyncpg.Record) -> Principal:

@@ -59,14 +59,14 @@ class IdempotencyKeys:
             return promise
         return await self.find(name) or promise
 
-    async def is_kept(self, name: str) -> bool:
-        """Whether Kafka is known to have acknowledged what was promised."""
-        return await self._objects.get(f"{name}.kept") is not None
+    async def is_kept(self, name: str, promise: Promise) -> bool:
+        """Whether Kafka is known to have acknowledged this very promise, not an earlier one under the same key."""
+        return await self._objects.get(f"{name}.{promise.report_id}") is not None
 
-    async def keep(self, name: str) -> None:
+    async def keep(self, name: str, promise: Promise) -> None:
         """Note that Kafka has it. Need not survive a power cut: a repeat would send the same event once more, and
         the dispatcher knows its id."""
-        await self._objects.put_if_absent(f"{name}.kept", b"", durable=False)
+        await self._objects.put_if_absent(f"{name}.{promise.report_id}", b"", durable=False)
 
     async def sweep(self, now: float) -> int:
         """Forget keys older than 7 days; `now` is Unix time."""

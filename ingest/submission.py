@@ -118,7 +118,7 @@ class Submissions:
         if promise is not None:
             if promise.digest != digest:
                 raise other_body()
-            if await self._keys.is_kept(name):
+            if await self._keys.is_kept(name, promise):
                 metrics.REPORTS.labels(Outcome.REPEATED).inc()
                 return _receipt(promise)
         # From here on it is sent, perhaps once more: the same event again has no second effect.
@@ -132,7 +132,7 @@ class Submissions:
             kept = await self._keep(promise, encoded)
         receipt = await self._hand_over(submission, promise, kept)
         try:
-            await self._keys.keep(name)
+            await self._keys.keep(name, promise)
         except OSError as error:
             log.warning("object_store_away", error=type(error).__name__)
         return receipt

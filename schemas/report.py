@@ -7,8 +7,10 @@ from msgspec import Meta
 from schemas.vocabulary import Category, ReportChannel
 from schemas.wire import Description, Inbound, Latitude, Line, Longitude, Record, Timestamp
 
-Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s\u0000]+@[^@\s\u0000]+\.[^@\s\u0000]+$")]
-Phone = Annotated[str, Meta(min_length=5, max_length=30, pattern=r"^\+?[0-9][0-9 ()./-]*$")]
+Email = Annotated[
+    str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s\u0000]+@[^@\s\u0000]+\.[^@\s\u0000]+(?!\n)$")
+]
+Phone = Annotated[str, Meta(min_length=5, max_length=30, pattern=r"^\+?[0-9][0-9 ()./-]*(?!\n)$")]
 
 
 class Reporter(Inbound, frozen=True):

@@ -65,9 +65,14 @@ async def ensure(dsn: str, data: DataDir, admin_password: str | None, *, simulat
     try:
         kept = data.kept(_ADMIN)
         password = admin_password or kept or secrets.token_urlsafe(12)
+        if kept is None:
+            # Before the account: killed in between, the next `up` makes it with the password it can tell.
+            data.keep(_ADMIN, password)
         made = await accounts.ensure_first_admin(connection, password)
         if made:
             data.keep(_ADMIN, password)
+        elif kept is None:
+            data.secret_file(_ADMIN).unlink(missing_ok=True)
         device_key = data.secret(_DEVICE, new_token(DEVICE_PREFIX))
         await accounts.ensure_device_key(connection, device_key, name="patriot up")
         if simulate and (made or data.kept(_SIMULATED) is None):

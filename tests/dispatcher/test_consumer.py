@@ -121,6 +121,20 @@ async def test_an_effect_that_takes_too_long_is_set_aside_after_a_few_tries(
     assert [letter.reason for letter in await letters_of(pool, name)] == ["TimeoutError"]
 
 
+async def test_a_lock_that_somebody_else_holds_sets_nothing_aside(stack: Stack, pool: Pool, name: str) -> None:
+    bootstrap = stack.kafka.bootstrap
+    await make_topic(bootstrap, name, partitions=1)
+    async with producing(bootstrap) as producer:
+        sent = await send(producer, name, 2)
+        async with consuming(Consumer(Counted(name, [name]), pool, options(bootstrap, batch_timeout_s=0.4))):
+            async with pool.acquire() as somebody, somebody.transaction():
+                await somebody.execute("LOCK TABLE effect")
+                await asyncio.sleep(4)
+            await until_effects(pool, name, 2)
+    assert await effects_of(pool, name) == sent
+    assert await letters_of(pool, name) == []
+
+
 async def test_a_run_of_bad_messages_stops_the_worker_until_somebody_lets_it_go_on(
     stack: Stack, pool: Pool, name: str
 ) -> None:

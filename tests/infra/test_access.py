@@ -145,6 +145,7 @@ async def test_a_cookie_that_is_no_longer_known_is_nobody_in_particular(access: 
         ({"origin": "https://evil.example"}, False),
         ({"origin": "https://city.example.evil"}, False),
         ({"origin": "null"}, False),
+        ({"origin": "http://["}, False),
         ({"sec_fetch_site": "cross-site"}, False),
         ({"sec_fetch_site": "same-site"}, False),
         ({}, False),

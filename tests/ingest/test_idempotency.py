@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -12,7 +13,7 @@ import pytest
 from infra.local.stack import Stack
 from infra.objects import Objects
 from infra.problem import Problem
-from ingest.idempotency import IdempotencyKeys, check_key
+from ingest.idempotency import IdempotencyKeys, Promise, check_key
 from schemas import topics
 from tests.faults.process import Service
 from tests.ingest.conftest import environment, open_sender
@@ -101,15 +102,30 @@ async def test_a_key_that_is_none_is_422(citizen: Sender) -> None:
 async def test_keys_are_kept_for_seven_days(tmp_path: Path) -> None:
     objects = Objects(tmp_path)
     keys = IdempotencyKeys(objects)
-    now = time.time()
+    now, promise = time.time(), a_promise("a" * 32)
     for age_days in (6.9, 7.1):
         name = keys.name("", str(age_days))
-        await keys.keep(name)
-        os.utime(tmp_path / f"{name}.kept", (now - age_days * 86400, now - age_days * 86400))
+        await keys.keep(name, promise)
+        kept = tmp_path / f"{name}.{promise.report_id}"
+        os.utime(kept, (now - age_days * 86400, now - age_days * 86400))
     assert await keys.sweep(now) == 1
-    assert await keys.is_kept(keys.name("", "6.9"))
-    assert not await keys.is_kept(keys.name("", "7.1"))
+    assert await keys.is_kept(keys.name("", "6.9"), promise)
+    assert not await keys.is_kept(keys.name("", "7.1"), promise)
     objects.close()
+
+
+async def test_what_was_kept_of_an_earlier_promise_says_nothing_of_a_later_one(tmp_path: Path) -> None:
+    objects = Objects(tmp_path)
+    keys = IdempotencyKeys(objects)
+    name = keys.name("", "again")
+    await keys.keep(name, a_promise("a" * 32))
+    assert await keys.is_kept(name, a_promise("a" * 32))
+    assert not await keys.is_kept(name, a_promise("b" * 32))
+    objects.close()
+
+
+def a_promise(report_id: str) -> Promise:
+    return Promise(digest="", report_id=report_id, tracking_code="", submitted_at=datetime(2026, 11, 22, tzinfo=UTC))
 
 
 async def test_two_services_on_one_store_give_one_answer(

@@ -8,7 +8,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Visit
 from tests.browser.processes import pid_of, stopped
-from tests.browser.visitors import WALL_SCREEN, WallScreen, sign_in
+from tests.browser.visitors import SMALL_PHONE, WALL_SCREEN, CitizenPhone, WallScreen, sign_in
 from tests.browser.watch import Watch
 from tests.city import City
 from tests.people import Gateway, Staff, until
@@ -67,14 +67,21 @@ async def test_a_wall_without_a_feed_says_so_in_words_until_it_is_back(
     await shows_what_is_new(wall, gateway, -6.2255, 106.9641)
 
 
-async def test_a_wall_says_that_its_data_is_old_though_pushes_go_on(
-    wall: WallScreen, city: City, gateway: Gateway
+async def test_pages_say_that_they_wait_for_a_dispatcher_that_hangs(
+    wall: WallScreen, visit: Visit, city: City, gateway: Gateway
 ) -> None:
+    phone = await visit(**SMALL_PHONE)
     with stopped(city, "dispatcher"):
+        receipt = await gateway.report("Jalan berlubang besar, motor hampir jatuh", lat=-6.2401, lon=106.9566)
+        await phone.goto(f"/track/{receipt['tracking_code']}")
+        await expect(phone.get_by_role("status").first).to_contain_text("Sedang diproses")
+        await expect(phone.get_by_role("main")).not_to_contain_text("NaN")
         await expect(wall.health).to_contain_text("Data tertunda", timeout=SAYS_SO_MS)
         await expect(wall.page.get_by_text("Data tertunda")).to_be_visible()
         # a figure that nobody counts any more is a dash, never the last value
         figures = wall.page.get_by_role("region", name="Angka kunci")
         await expect(figures.get_by_text("–", exact=True).first).to_be_visible()
+    await expect(phone.get_by_role("status").first).to_contain_text("Koordinasi")
     await wall.is_live()
-    await shows_what_is_new(wall, gateway, -6.2401, 106.9566)
+    await expect(wall.row(await CitizenPhone(phone).incident_id())).to_contain_text("Jalan rusak")
+    assert await wall.page.evaluate("window.neverLoadedAgain === true")

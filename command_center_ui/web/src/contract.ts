@@ -111,7 +111,8 @@ export interface ReportStatus {
   agency: { code: AgencyCode; name: string } | null;
   kecamatan: { code: string; name: string } | null;
   incident_id: string | null;
-  submitted_at: Timestamp;
+  /** Null until the dispatcher has it. */
+  submitted_at: Timestamp | null;
   due_at: Timestamp | null;
   history: ReportHistoryEntry[];
   photos: string[];

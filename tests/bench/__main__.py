@@ -1,5 +1,6 @@
 """`make bench`: brings a city up, measures it from outside, writes docs/benchmarks.md and bench-rows.jsonl."""
 
+import argparse
 import asyncio
 import os
 import sys
@@ -15,14 +16,13 @@ from tests.city import City, start_city, stop_city
 from tests.people import Staff
 
 PROJECT = Path(__file__).resolve().parents[2]
-ROUNDS = 3
 
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-async def _running_city(city: City) -> list[Row]:
+async def _running_city(city: City, rounds: int) -> list[Row]:
     """Everything that is measured on one running city, the kinds taking turns in each round."""
     accepted: list[float] = []
     cpu: list[float] = []
@@ -31,8 +31,8 @@ async def _running_city(city: City) -> list[Row]:
     fast: list[list[float]] = []
     first = 0
     async with Staff(city, city.admin_username, city.admin_password) as staff:
-        for number in range(1, ROUNDS + 1):
-            _say(f"round {number} of {ROUNDS}: report to wall at 20/s and 200/s, ingest, dispatcher …")
+        for number in range(1, rounds + 1):
+            _say(f"round {number} of {rounds}: report to wall at 20/s and 200/s, ingest, dispatcher …")
             slow.append(await measure.report_to_wall(city, staff, 20, 10, first))
             first += 200
             fast.append(await measure.report_to_wall(city, staff, 200, 10, first))
@@ -82,21 +82,24 @@ def _table(rows: list[Row]) -> str:
 
 def main() -> None:
     """Measure and write."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="rounds in which the kinds take turns (default 3)")
+    rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory(prefix="patriot-bench-") as name:
         folder = Path(name)
         _say("bringing a city up …")
         city = start_city(folder, measure.COMMAND, dict(os.environ))
         try:
-            rows = asyncio.run(_running_city(city))
+            rows = asyncio.run(_running_city(city, rounds))
         finally:
             stop_city(city)
-        _say("starting it again, three times …")
-        rows.append(Row("second `patriot up` until ready", "s", measure.second_up_seconds(folder, 3), "goal 10"))
+        _say("starting it again …")
+        rows.append(Row("second `patriot up` until ready", "s", measure.second_up_seconds(folder, rounds), "goal 10"))
     when = datetime.now(UTC)
     text = (
         "# Benchmarks\n\nWritten by `make bench`; figures of one machine, to compare with themselves.\n\n"
         f"{when:%Y-%m-%d}, {measure.machine()}. Load generator, Kafka, PostgreSQL and all services share the cores.\n"
-        f"Medians of {ROUNDS} rounds in which the kinds take turns; its rows as JSON go to `bench-rows.jsonl`.\n\n"
+        f"Medians of {rounds} rounds in which the kinds take turns; its rows as JSON go to `bench-rows.jsonl`.\n\n"
         + _table(rows)
         + "\n"
     )

@@ -45,7 +45,8 @@ pages: $(WEB)/dist/.built ## build the web pages
 
 lock: $(VENV)/.installed-tests ## choose versions anew and write requirements/*.txt
 	@$(PIP) install uv
-	@for extra in "runtime.txt" "dev.txt --extra test --constraint requirements/runtime.txt"; do \
+	@for extra in "runtime.txt" "dev.txt --extra test --constraint requirements/runtime.txt" \
+			"bench.txt --extra test --extra bench --constraint requirements/dev.txt"; do \
 		$(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --upgrade --generate-hashes \
 			--no-emit-index-url --no-annotate --custom-compile-command "make lock" \
 			pyproject.toml requirements/build.in --output-file requirements/$$extra; done

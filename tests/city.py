@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from infra.local.ports import find_free
+
 #: Everything is up in some seconds; the first run on a machine also fetches Kafka's jars.
 _READY_S: Final = 180.0
 _STOP_S: Final = 60.0
@@ -63,7 +65,9 @@ def start_city(folder: Path, command: list[str], environment: dict[str, str], *o
     process = subprocess.Popen(
         [
             *command, "up", "--data-dir", str(data_dir), "--ready-file", str(ready_file),
-            "--admin-password", ADMIN_PASSWORD, *options,
+            "--admin-password", ADMIN_PASSWORD,
+            # of our own choice: two cities that start at the same moment would both find the default ones free
+            "--port", str(find_free("127.0.0.1")), "--feed-port", str(find_free("127.0.0.1")), *options,
         ],
         stdout=output,
         stderr=subprocess.STDOUT,

@@ -10,6 +10,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
 import msgspec
+import psutil
 
 from infra.local import process
 from infra.local.data_dir import DataDir
@@ -70,9 +71,12 @@ class Service:
         if not self._ask:
             return ""
         try:
-            return await asyncio.to_thread(_ask_readiness, self._ask)
+            missing = await asyncio.to_thread(_ask_readiness, self._ask)
         except (OSError, HTTPException):
             return "no answer yet"
+        if not missing and not _listens(self.child.pid, urlsplit(self._ask).port):
+            return f"another program answers at {self._ask}"
+        return missing
 
     def last_words(self) -> str:
         """The last line of its log, to be shown with bad news."""
@@ -81,6 +85,15 @@ class Service:
         except OSError:
             return ""
         return lines[-1][:300] if lines else ""
+
+
+def _listens(pid: int, port: int | None) -> bool:
+    """Whether it is that process which has the port; an answer alone may come from another city on this machine."""
+    try:
+        sockets = psutil.Process(pid).net_connections(kind="tcp")
+    except psutil.Error:
+        return False
+    return any(at.status == psutil.CONN_LISTEN and at.laddr.port == port for at in sockets)
 
 
 def _ask_readiness(base: str) -> str:

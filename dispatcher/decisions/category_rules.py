@@ -175,7 +175,9 @@ AGAINST: Final[tuple[Doubt, ...]] = (
     Doubt(0.70, "air bersih|minum|sumur|pdam", "air bersih", (_FLOOD, _JAM)),
     Doubt(0.90, "MACHINE ~ macet|antre|rusak", "mesin atau aplikasi", (_JAM, _ROAD)),
     Doubt(0.80, "antre & COUNTER", "antrean loket", (_JAM,)),
-    Doubt(0.90, "banjir pujian|order|promo|diskon|pesanan|air", "banjir sebagai kiasan", (_FLOOD,)),
+    Doubt(0.90, "banjir pujian|order|promo|diskon|pesanan", "banjir sebagai kiasan", (_FLOOD,)),
+    # "Banjir, air masuk rumah" is a flood: of water, only that of the eyes is not meant.
+    Doubt(0.90, "banjir air mata", "banjir sebagai kiasan", (_FLOOD,)),
     Doubt(0.90, "sampah masyarakat|visual|politik|elektronik", "sampah sebagai kiasan", (_WASTE,)),
     Doubt(0.50, "ASKED .. armada|gerobak|bak|tong|tempat|truk sampah", "permintaan sarana", (_WASTE,)),
     Doubt(0.50, "ayo|mari|kurangi|edukasi|sosialisasi|himbauan", "ajakan", (_WASTE,)),

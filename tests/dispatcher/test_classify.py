@@ -33,6 +33,8 @@ FLOOD, LIGHT, WIFI, CROWD = Category.FLOOD, Category.STREET_LIGHT, Category.PUBL
         ("jalan berlubang di depan pasar baru, sudah ada yg jatuh", ROAD),
         ("jembatan cipamingkis ambrol", ROAD),
         ("kali bekasi meluap, air masuk ke rumah warga", FLOOD),
+        ("Banjir, air masuk ke rumah warga", FLOOD),
+        ("banjir air setinggi lutut di perumahan", FLOOD),
         ("genangan air tinggi di bawah flyover summarecon", FLOOD),
         ("lampu jalan mati di jl raya hankam sudah seminggu", LIGHT),
         ("PJU padam sepanjang jl caman", LIGHT),
@@ -75,6 +77,7 @@ def test_sms_javanese_sundanese_and_betawi_spelling_is_understood(text: str, cat
     [
         pytest.param("TPS 12 kelurahan margahayu surat suara kurang", id="TPS is a polling station"),
         pytest.param("di TPS ada yang nyoblos dua kali", id="TPS where people vote"),
+        pytest.param("banjir air mata saat wisuda di sekolah", id="banjir is a flood of tears"),
         pytest.param("kredit macet nasabah koperasi mohon ditindak", id="macet is a stalled loan"),
         pytest.param("air PDAM macet sudah 3 hari di perumahan villa", id="macet is a dry tap"),
         pytest.param("program poktan macet", id="macet is a stalled programme"),

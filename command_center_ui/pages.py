@@ -20,7 +20,8 @@ from command_center_ui.settings import PagesSettings
 from infra import tracking_code
 from infra.access import COOKIE, Access
 from infra.geography import load_geography
-from infra.http import Room, answer, describe
+from infra.http import Room, answer
+from infra.openapi import describe
 from infra.postgres import close_pool, open_pool
 from infra.problem import Problem
 from schemas.geography import BaseMap

@@ -1,4 +1,4 @@
-"""What every HTTP room shares: reading a strict JSON body, composing rooms to one app, health, metrics, OpenAPI."""
+"""What every HTTP room shares: reading a strict JSON body, composing rooms to one app, health, metrics."""
 
 import asyncio
 import json
@@ -16,8 +16,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, Histogram, generate_latest
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from infra import metrics, problem
-from infra.problem import FieldError, Problem, ProblemBody
+from infra import metrics, openapi, problem
+from infra.problem import Problem
 from schemas.wire import encode
 
 T = TypeVar("T")
@@ -201,85 +201,6 @@ class PlainRoute(APIRoute):
         return handler
 
 
-def _reference(kind: Any) -> dict[str, Any]:
-    (schema,), _ = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
-    return schema
-
-
-_MEANING: Final = {
-    400: "Not UTF-8 JSON, or not a request we can read",
-    401: "Sign in first, or the key is not known",
-    403: "Signed in, but this is not yours to do",
-    404: "No such thing, or outside your scope",
-    405: "Method not allowed",
-    408: "The body did not arrive in time",
-    409: "A stale version, an illegal move or an Idempotency-Key used with another body",
-    413: "Too large",
-    415: "Not the media type this takes, or a Content-Encoding",
-    422: "A field is not as it should be",
-    429: "Too many; see Retry-After",
-    500: "A mistake of ours",
-    503: "Not able to work right now; see Retry-After",
-}
-
-
-def describe(
-    *,
-    summary: str,
-    body: Any = None,
-    body_content: Mapping[str, Any] | None = None,
-    returns: Any = None,
-    status: int = 200,
-    content: Mapping[str, Any] | None = None,
-    errors: Sequence[int] = (),
-    parameters: Sequence[Mapping[str, Any]] = (),
-    security: Sequence[Mapping[str, Sequence[str]]] = (),
-) -> dict[str, Any]:
-    """Keyword arguments for a route that make its OpenAPI truthful: struct types in, struct types out, each status."""
-    answers: dict[int | str, dict[str, Any]] = {}
-    for code in sorted({*errors, 405, 500}):
-        answers[code] = {
-            "description": _MEANING[code],
-            "content": {problem.MEDIA_TYPE: {"schema": _reference(ProblemBody)}},
-        }
-        if code in (429, 503):
-            answers[code]["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
-    good: dict[str, Any] = {"description": summary}
-    if content is not None:
-        good["content"] = dict(content)
-    elif returns is not None:
-        good["content"] = {"application/json": {"schema": _reference(returns)}}
-    answers[status] = good
-    extra: dict[str, Any] = {}
-    if body is not None or body_content is not None:
-        described = dict(body_content or {"application/json": {"schema": _reference(body)}})
-        extra["requestBody"] = {"required": True, "content": described}
-    if parameters:
-        extra["parameters"] = [dict(parameter) for parameter in parameters]
-    if security:
-        extra["security"] = [dict(item) for item in security]
-    return {
-        "summary": summary,
-        "status_code": status,
-        "response_class": Response,
-        "responses": answers,
-        "openapi_extra": extra,
-    }
-
-
-def parameter(
-    name: str, where: str, description: str, schema: Mapping[str, Any], *, required: bool = False
-) -> dict[str, Any]:
-    """One OpenAPI parameter."""
-    return {"name": name, "in": where, "required": required, "description": description, "schema": dict(schema)}
-
-
-def _component_types(rooms: Sequence[Room]) -> dict[str, Any]:
-    kinds: list[Any] = [ProblemBody, FieldError, *(kind for room in rooms for kind in room.types)]
-    _, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
-    return components
-
-
 class _Measure:
     """Plain ASGI middleware: the time of each request by route. (Starlette's decorator form costs a task a request.)"""
 
@@ -362,16 +283,5 @@ def build_app(rooms: Sequence[Room], *, version: str | None = None) -> FastAPI:
     async def prometheus() -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-    make_openapi = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = make_openapi()
-        document.setdefault("components", {}).setdefault("schemas", {}).update(_component_types(rooms))
-        document["components"]["securitySchemes"] = {
-            "bearer": {"type": "http", "scheme": "bearer", "description": "Session token or device key"},
-            "cookie": {"type": "apiKey", "in": "cookie", "name": "patriot_session"},
-        }
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]
+    openapi.complete(app, [kind for room in rooms for kind in room.types])
     return app

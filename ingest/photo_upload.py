@@ -7,7 +7,8 @@ import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from infra.http import Body, PlainRoute, answer, describe
+from infra.http import Body, PlainRoute, answer
+from infra.openapi import describe
 from infra.problem import Problem, invalid, too_many, unavailable
 from ingest.form import ONE_PHOTO, Form, is_form, read_form
 from ingest.intake import Intake, intake_of

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from infra.access import DeviceScope, Principal
-from infra.http import Body, PlainRoute, answer, decode_json, describe, is_json, parameter, read_body
+from infra.http import Body, PlainRoute, answer, decode_json, is_json, read_body
+from infra.openapi import describe, parameter
 from infra.problem import Problem, invalid, too_many
 from infra.throttle import Throttle, client_address
 from infra.trace import traceparent_of

@@ -10,8 +10,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from infra.access import DeviceScope, Principal
-from infra.http import Body, PlainRoute, answer, describe, is_json, not_json_type, read_body
+from infra.http import Body, PlainRoute, answer, is_json, not_json_type, read_body
 from infra.kafka import PRODUCE_TIMEOUT_S
+from infra.openapi import describe
 from infra.problem import too_many, unavailable
 from infra.trace import traceparent_of
 from ingest import metrics

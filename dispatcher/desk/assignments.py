@@ -20,7 +20,8 @@ from dispatcher.desk.query import CURSOR, LIMIT, Parameters
 from dispatcher.desk.receipts import Asked, OtherBody, Receipt
 from dispatcher.desk.resources import BODY_ERRORS, SIGNED_IN, STAFF_ERRORS, desk_of, private, role_of
 from dispatcher.officer_store import Position
-from infra.http import describe, parameter, read_json
+from infra.http import read_json
+from infra.openapi import describe, parameter
 from infra.postgres import Connection
 from infra.problem import Problem, invalid
 from infra.trace import traceparent_of

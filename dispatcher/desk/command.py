@@ -21,7 +21,8 @@ from dispatcher.desk import metrics as desk_metrics
 from dispatcher.desk.incidents import IncidentDetail, detail_of, incident_id_of, no_such_incident
 from dispatcher.desk.resources import BODY_ERRORS, SIGNED_IN, STAFF_ERRORS, Desk, desk_of, private, scope_of
 from infra.access import Principal
-from infra.http import describe, parameter, read_json
+from infra.http import read_json
+from infra.openapi import describe, parameter
 from infra.postgres import Connection
 from infra.problem import Problem, invalid, unavailable
 from infra.trace import traceparent_of

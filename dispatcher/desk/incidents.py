@@ -23,7 +23,7 @@ from dispatcher.desk.page import Mark, Page, cursor_of
 from dispatcher.desk.query import CURSOR, LIMIT, Parameters
 from dispatcher.desk.resources import SIGNED_IN, desk_of, private, role_of, scope_of
 from infra.access import Principal
-from infra.http import describe, parameter
+from infra.openapi import describe, parameter
 from infra.postgres import Connection
 from infra.problem import Problem, invalid
 from schemas.assignment import AssignmentRow

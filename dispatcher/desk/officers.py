@@ -13,7 +13,8 @@ from dispatcher.desk.page import NameMark, Page, cursor_of
 from dispatcher.desk.query import CURSOR, LIMIT, Parameters
 from dispatcher.desk.resources import BODY_ERRORS, SIGNED_IN, STAFF_ERRORS, desk_of, private, scope_of
 from dispatcher.officer_store import Position
-from infra.http import describe, read_json
+from infra.http import read_json
+from infra.openapi import describe
 from infra.problem import Problem, invalid
 from infra.trace import traceparent_of
 from schemas.feed import OfficerRow

@@ -12,7 +12,7 @@ from dispatcher.desk.incidents import IMPERSONAL
 from dispatcher.desk.query import Parameters
 from dispatcher.desk.resources import SIGNED_IN, Desk, desk_of, role_of, scope_of
 from dispatcher.desk.tracking import checked_code
-from infra.http import describe, parameter
+from infra.openapi import describe, parameter
 from infra.photos import CONTENT_TYPE, PhotoSize
 from infra.problem import Problem, unavailable
 from infra.staff_photos import StaffPhoto

@@ -10,7 +10,7 @@ import msgspec
 from fastapi import Request
 
 from dispatcher.desk.page import Mark, NameMark, mark_of
-from infra.http import parameter
+from infra.openapi import parameter
 from infra.problem import FieldError, Problem, invalid
 from schemas.wire import Timestamp
 

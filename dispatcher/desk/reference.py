@@ -12,7 +12,7 @@ from dispatcher.desk.page import NameMark, Page, cursor_of
 from dispatcher.desk.query import CURSOR, LIMIT, Parameters
 from dispatcher.desk.resources import SIGNED_IN, desk_of, private
 from dispatcher.desk.tracked import OUTSIDE, agency_name
-from infra.http import describe
+from infra.openapi import describe
 from schemas.feed import SensorRow, WifiNodeRow
 from schemas.gazetteer import gazetteer
 from schemas.place import AgencyRef

@@ -13,7 +13,8 @@ from dispatcher.desk import metrics as desk_metrics
 from dispatcher.desk.accounts import SESSION_LIFETIME, Account
 from dispatcher.desk.resources import BODY_ERRORS, SIGNED_IN, Desk, desk_of, private, refuse_when_late, role_of
 from infra.access import COOKIE, Principal
-from infra.http import describe, read_json
+from infra.http import read_json
+from infra.openapi import describe
 from infra.problem import Problem
 from schemas.place import AgencyRef
 from schemas.vocabulary import Role

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from dispatcher.desk.resources import desk_of, private
 from infra import tickets
-from infra.http import describe
+from infra.openapi import describe
 from infra.tickets import Viewer
 from schemas.wire import Record, Timestamp
 

@@ -11,7 +11,7 @@ from dispatcher.desk.query import Parameters
 from dispatcher.desk.resources import Desk, desk_of, private, refuse_when_late
 from dispatcher.desk.tracked import TrackedReport, label, language_of
 from infra import tracking_code
-from infra.http import describe, parameter
+from infra.openapi import describe, parameter
 from infra.problem import Problem
 from schemas.vocabulary import IncidentStatus
 

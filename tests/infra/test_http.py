@@ -11,7 +11,8 @@ import pytest
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
-from infra.http import Body, PlainRoute, Room, answer, build_app, describe, read_body, read_json
+from infra.http import Body, PlainRoute, Room, answer, build_app, read_body, read_json
+from infra.openapi import describe
 from infra.problem import Problem, unavailable
 from schemas.report import ReportDraft, Reporter, ReportReceipt
 

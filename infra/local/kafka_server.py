@@ -68,6 +68,8 @@ class KafkaServer:
         self._say = say
         self._jars: Sequence[Path] = ()
         self._port = 0
+        #: Added to server.properties, or in place of ours, at the next start: another listener, more brokers.
+        self.extra_settings: dict[str, str] = {}
         self.child: process.Child | None = None
 
     @property
@@ -90,7 +92,8 @@ class KafkaServer:
         for part in ("log", "tmp"):
             (self._home / part).mkdir(parents=True, exist_ok=True)
         config = self._home / "server.properties"
-        record.write_whole(config, _properties(self._home / "data", self._port, controller_port).encode())
+        settings = _settings(self._home / "data", self._port, controller_port) | self.extra_settings
+        record.write_whole(config, "".join(f"{name}={value}\n" for name, value in settings.items()).encode())
         if not (self._home / "data" / "meta.properties").exists():
             await self._format(config)
         _empty(self._home / "tmp")
@@ -205,8 +208,8 @@ def _empty(directory: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _properties(data: Path, port: int, controller_port: int) -> str:
-    settings = {
+def _settings(data: Path, port: int, controller_port: int) -> dict[str, str]:
+    return {
         "process.roles": "broker,controller",
         "node.id": "1",
         # a fixed voter: the ports may change from one start to the next
@@ -243,4 +246,3 @@ def _properties(data: Path, port: int, controller_port: int) -> str:
         "log.index.size.max.bytes": str(2 * 1024 * 1024),
         "num.recovery.threads.per.data.dir": "2",
     }
-    return "".join(f"{name}={value}\n" for name, value in settings.items())

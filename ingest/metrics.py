@@ -33,6 +33,8 @@ class PhotoOutcome(StrEnum):
     BUSY = "busy"
     #: It took too long, or its worker died of it; the worker was replaced.
     KILLED = "killed"
+    #: The machine gave us no worker.
+    UNAVAILABLE = "unavailable"
 
 
 REPORTS: Final = Counter("patriot_ingest_reports_total", "Reports by what became of them", ["outcome"])

@@ -4,6 +4,8 @@ import struct
 from enum import IntEnum
 from typing import Final
 
+#: Said once by a worker that has loaded its libraries and set its limits.
+READY: Final = b"\x01"
 #: Asked: the length of a path, then the path.
 ASK: Final = struct.Struct("!I")
 #: Answered: verdict, width, height, length of the photo, length of the thumbnail; then the two as JPEG.

@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 import pillow_heif
 from PIL import Image, ImageCms, ImageOps
 
-from ingest.photo_protocol import ANSWER, ASK, MAX_PIXELS, Verdict
+from ingest.photo_protocol import ANSWER, ASK, MAX_PIXELS, READY, Verdict
 
 #: Pixels on the longer side: enough for a number plate, small enough for the wall.
 FULL_SIDE: Final = 2048
@@ -135,6 +135,8 @@ def main(ask: BinaryIO, answer: BinaryIO) -> None:
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     Image.preinit()
     _limit()
+    answer.write(READY)
+    answer.flush()
     while len(length := ask.read(ASK.size)) == ASK.size:
         path = ask.read(ASK.unpack(length)[0]).decode()
         _allow_cpu()

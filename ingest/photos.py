@@ -13,12 +13,16 @@ import structlog
 from infra.problem import FieldError, Problem, unavailable
 from ingest import metrics
 from ingest.metrics import PhotoOutcome
-from ingest.photo_protocol import ANSWER, ASK, MAX_ANSWER_BYTES, MAX_PIXELS, Verdict
+from ingest.photo_protocol import ANSWER, ASK, MAX_ANSWER_BYTES, MAX_PIXELS, READY, Verdict
 
 log = structlog.get_logger()
 
-#: Wall time for one photo, the start of the worker included; a 50 megapixel PNG takes 3 s on one core.
+#: Wall time for one photo, a second try included; a 50 megapixel PNG takes 3 s on one core.
 _TIMEOUT_S: Final = 20.0
+#: A worker is there within this time (0.3 s on a quiet machine), or the machine cannot take photos right now.
+_START_S: Final = 10.0
+#: A photo waits no longer than this for a worker; who sent it is told to come again.
+QUEUE_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class PhotoWorkers:
         """Room in the queue for all photos of one report, or 503 at once. Use it as a context manager."""
         if photos > self._room:
             metrics.PHOTOS.labels(PhotoOutcome.BUSY).inc(photos)
-            raise unavailable("Too many photos are being worked on right now. Nothing was taken; try again.")
+            raise _busy()
         return Admission(self, photos)
 
     async def close(self) -> None:
@@ -55,20 +59,24 @@ class PhotoWorkers:
             await worker.end()
 
     async def _encode(self, path: Path, index: int) -> EncodedPhoto:
-        worker = await self._idle.get()
+        try:
+            async with asyncio.timeout(QUEUE_S):
+                worker = await self._idle.get()
+        except TimeoutError as error:
+            metrics.PHOTOS.labels(PhotoOutcome.BUSY).inc()
+            raise _busy() from error
         try:
             with metrics.PHOTO_SECONDS.time():
-                async with asyncio.timeout(self._timeout_s):
-                    verdict, photo = await worker.encode(path)
-        except (TimeoutError, OSError, asyncio.IncompleteReadError) as error:
+                verdict, photo = await self._ask(worker, path)
+        except WorkerCannotStart as error:
+            metrics.PHOTOS.labels(PhotoOutcome.UNAVAILABLE).inc()
+            log.warning("photo_worker_cannot_start", reason=str(error))
+            raise unavailable("Photos cannot be worked on right now. Nothing was taken; try again.") from error
+        except (TimeoutError, _Died) as error:
             # Killed by its limits or by us; whatever this file is, it is not a photo that we can show.
             metrics.PHOTOS.labels(PhotoOutcome.KILLED).inc()
             log.warning("photo_worker_replaced", reason=type(error).__name__)
-            await worker.end()
             raise _refused(422, index, "cannot be read: decoding it takes too much") from error
-        except BaseException:
-            await worker.end()  # an answer nobody waits for must not be taken for the next photo's
-            raise
         finally:
             self._idle.put_nowait(worker)
         metrics.PHOTOS.labels(PhotoOutcome.ENCODED if verdict is Verdict.PHOTO else PhotoOutcome.REFUSED).inc()
@@ -81,6 +89,36 @@ class PhotoWorkers:
                 raise _refused(413, index, f"has more than {MAX_PIXELS // 1_000_000} megapixels")
             case _:
                 raise _refused(422, index, "is broken or cut off")
+
+    async def _ask(self, worker: "_Worker", path: Path) -> tuple[Verdict, EncodedPhoto]:
+        """What a worker says of a photo. Who was found dead, or died at it without being new, says nothing of the
+        photo: a new one is asked once more. A worker that fails is ended.
+
+        Raises WorkerCannotStart, `_Died` or TimeoutError.
+        """
+        try:
+            was_new = await worker.start()
+            async with asyncio.timeout(self._timeout_s):
+                try:
+                    return await worker.encode(path)
+                except _Died:
+                    if was_new:
+                        raise
+                    log.warning("photo_worker_replaced", reason="died")
+                    await worker.end()
+                    await worker.start()
+                    return await worker.encode(path)
+        except BaseException:
+            await worker.end()  # an answer nobody waits for must not be taken for the next photo's
+            raise
+
+
+class WorkerCannotStart(Exception):
+    """The machine does not give us a process that decodes: no memory, no descriptors, no more processes."""
+
+
+class _Died(Exception):
+    """The worker ended before it had answered, or answered what no worker of ours does."""
 
 
 class Admission:
@@ -100,7 +138,7 @@ class Admission:
     async def encode(self, paths: Sequence[Path]) -> list[EncodedPhoto]:
         """Encode them one after another, so that one report cannot take every worker.
 
-        Raises 413, 415 or 422 for the first that cannot be taken.
+        Raises 413, 415 or 422 for the first that cannot be taken, 503 when no worker can be had.
         """
         return [await self._pool._encode(path, index) for index, path in enumerate(paths)]
 
@@ -111,9 +149,11 @@ class _Worker:
     def __init__(self) -> None:
         self._process: Process | None = None
 
-    async def encode(self, path: Path) -> tuple[Verdict, EncodedPhoto]:
-        process = self._process
-        if process is None or process.returncode is not None:
+    async def start(self) -> bool:
+        """Have a process that is ready; True when it is a new one. Raises WorkerCannotStart."""
+        if self._process is not None and self._process.returncode is None:
+            return False
+        try:
             # With an environment of its own: it decodes strangers' files and needs to know none of our secrets.
             process = self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-s", "-m", "ingest.photo_worker"),
@@ -122,16 +162,29 @@ class _Worker:
                 stderr=DEVNULL,
                 env={"PYTHONPATH": str(Path(__file__).parents[1])},
             )
-        assert process.stdin is not None and process.stdout is not None  # noqa: S101 - both were asked for
+            assert process.stdout is not None  # noqa: S101 - it was asked for
+            async with asyncio.timeout(_START_S):
+                await process.stdout.readexactly(len(READY))
+        except (OSError, asyncio.IncompleteReadError) as error:  # TimeoutError is an OSError
+            raise WorkerCannotStart(type(error).__name__) from error
+        return True
+
+    async def encode(self, path: Path) -> tuple[Verdict, EncodedPhoto]:
+        """What the process says of the photo. Raises `_Died`."""
+        process = self._process
+        assert process is not None and process.stdin is not None and process.stdout is not None  # noqa: S101
         name = str(path).encode()
-        process.stdin.write(ASK.pack(len(name)) + name)
-        await process.stdin.drain()
-        verdict, width, height, full, thumbnail = ANSWER.unpack(await process.stdout.readexactly(ANSWER.size))
-        if full + thumbnail > MAX_ANSWER_BYTES:
-            raise OSError("an answer that no worker of ours gives")
-        return Verdict(verdict), EncodedPhoto(
-            await process.stdout.readexactly(full), await process.stdout.readexactly(thumbnail), width, height
-        )
+        try:
+            process.stdin.write(ASK.pack(len(name)) + name)
+            await process.stdin.drain()
+            verdict, width, height, full, thumbnail = ANSWER.unpack(await process.stdout.readexactly(ANSWER.size))
+            if full + thumbnail > MAX_ANSWER_BYTES:
+                raise _Died
+            return Verdict(verdict), EncodedPhoto(
+                await process.stdout.readexactly(full), await process.stdout.readexactly(thumbnail), width, height
+            )
+        except (OSError, asyncio.IncompleteReadError, ValueError) as error:
+            raise _Died from error
 
     async def end(self) -> None:
         process, self._process = self._process, None
@@ -142,6 +195,10 @@ class _Worker:
         except ProcessLookupError:
             pass
         await process.wait()
+
+
+def _busy() -> Problem:
+    return unavailable("Too many photos are being worked on right now. Nothing was taken; try again.")
 
 
 def _refused(status: int, index: int, why: str) -> Problem:

@@ -1,8 +1,11 @@
 """The pool of decoding processes: bounded, and a photo that kills its worker harms nobody else."""
 
 import asyncio
+import contextlib
 import os
+import resource
 import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import psutil
 import pytest
 
 from infra.problem import Problem
+from ingest import photos
 from ingest.photos import PhotoWorkers
 from tests.ingest.intake import a_photo
 
@@ -80,15 +84,80 @@ async def test_what_is_no_photo_is_refused_with_its_number(
     assert len(children()) == 1, "a bad photo costs no process"
 
 
-async def test_a_killed_process_costs_one_photo_and_is_replaced(pool: PhotoWorkers, photo: Path) -> None:
+async def test_a_process_killed_at_work_costs_no_photo(pool: PhotoWorkers, photo: Path) -> None:
     await encode(pool, photo)
     (worker,) = children()
     os.kill(worker.pid, signal.SIGSTOP)
-    waiting = asyncio.create_task(refusal(pool, photo))
+    waiting = asyncio.create_task(encode(pool, photo))
     await asyncio.sleep(0.1)
     worker.kill()
-    assert (await waiting).status == 422
+    assert await waiting == [(640, 480)]
+    assert len(children()) == 1
+
+
+async def test_a_process_that_died_idle_costs_no_photo(pool: PhotoWorkers, photo: Path) -> None:
+    for _ in range(5):
+        await encode(pool, photo)
+        (worker,) = children()
+        worker.kill()
+        worker.wait()  # dead and reaped; whether the loop has heard of it by now is chance
+        assert await encode(pool, photo) == [(640, 480)]
+
+
+async def test_a_photo_that_kills_new_processes_too_is_refused(photo: Path, tmp_path: Path) -> None:
+    pool = PhotoWorkers(workers=1, queue=1)
+    await encode(pool, photo)
+    vanished = tmp_path / "gone"  # reading it ends the worker: the only sure way to kill it from outside
+    assert (await refusal(pool, vanished)).status == 422
     assert await encode(pool, photo) == [(640, 480)]
+    await pool.close()
+
+
+async def test_a_machine_that_gives_no_process_is_503_and_nobody_is_blamed(photo: Path) -> None:
+    """No descriptor is left for the pipes to a new process (EMFILE), then there is one again."""
+    pool = PhotoWorkers(workers=1, queue=1)
+    await asyncio.create_subprocess_exec("true")  # the watcher of children has its own descriptors now
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    try:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (max(int(one.name) for one in Path("/proc/self/fd").iterdir()) + 8, hard)
+        )
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.open("/dev/null", os.O_RDONLY))
+        problem = await refusal(pool, photo)
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert problem.status == 503 and problem.headers["Retry-After"]
+    assert problem.errors == ()
+    assert await encode(pool, photo) == [(640, 480)]
+    await pool.close()
+
+
+async def test_a_process_that_dies_before_it_is_ready_is_503(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = PhotoWorkers(workers=1, queue=1)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert (await refusal(pool, photo)).status == 503
+    monkeypatch.undo()
+    assert await encode(pool, photo) == [(640, 480)]
+    await pool.close()
+
+
+async def test_nobody_waits_for_a_worker_without_end(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photos, "QUEUE_S", 0.2)
+    pool = PhotoWorkers(workers=1, queue=5)
+    await encode(pool, photo)
+    (worker,) = children()
+    os.kill(worker.pid, signal.SIGSTOP)
+    first = asyncio.create_task(encode(pool, photo))
+    await asyncio.sleep(0)
+    assert (await refusal(pool, photo)).status == 503
+    os.kill(worker.pid, signal.SIGCONT)
+    assert await first == [(640, 480)]
+    await pool.close()
 
 
 async def test_a_photo_that_takes_too_long_is_given_up(photo: Path) -> None:

@@ -9,6 +9,7 @@ import asyncpg
 
 from dispatcher import outbox_store
 from dispatcher.outbox_store import Bytes, RawHeaders
+from infra.kafka import KAFKA_BATCH_BYTES
 from infra.postgres import Connection
 from schemas import topics
 from schemas.wire import encode
@@ -153,24 +154,40 @@ async def select_lines(
 async def replay(connection: Connection, ids: Sequence[int] | None, *, topic: str | None = None) -> list[int]:
     """Put letters out to the topic they came from, bytes and headers unchanged, and answer which.
 
-    `ids` None: all that are `new` (of `topic`). Dropped ones and unreadable batches are left where they are.
+    `ids` None: all that are `new` (of `topic`). Dropped ones, unreadable batches, and what no topic takes because it
+    came compressed and is too large without, are left as they are.
     """
     rows = await connection.fetch(
-        "UPDATE dead_letter SET state = 'replayed', replays = replays + 1"  # noqa: S608
+        f"SELECT {_COLUMNS} FROM dead_letter"  # noqa: S608
         " WHERE state <> 'dropped' AND error_class <> $1"
         " AND CASE WHEN $2::bigint[] IS NULL THEN state = 'new' AND ($3::text IS NULL OR topic = $3)"
-        " ELSE id = ANY($2) END"
-        f" RETURNING {_COLUMNS}",
+        " ELSE id = ANY($2) END ORDER BY id FOR UPDATE",
         UNREADABLE,
         ids,
         topic,
     )
-    kept = sorted((_from_row(row) for row in rows), key=lambda kept: kept.id)
+    going = [kept for kept in map(_from_row, rows) if _fits(kept.letter)]
+    await connection.execute(
+        "UPDATE dead_letter SET state = 'replayed', replays = replays + 1 WHERE id = ANY($1)",
+        [kept.id for kept in going],
+    )
     await outbox_store.add_bytes(
         connection,
-        [Bytes(k.letter.topic, k.letter.key, k.letter.value, k.letter.headers) for k in kept],
+        [Bytes(k.letter.topic, k.letter.key, k.letter.value, k.letter.headers) for k in going],
     )
-    return [k.id for k in kept]
+    return [kept.id for kept in going]
+
+
+#: A batch's own header, and the most that the lengths of a record, of a key and of a value take (Kafka's varints).
+_AROUND_RECORD: Final = 61 + 21
+#: The most that the two lengths of a header take.
+_AROUND_HEADER: Final = 10
+
+
+def _fits(letter: Letter) -> bool:
+    """Whether its topic takes the record when it comes alone and uncompressed, as the relay sends it."""
+    headers = sum(len(name.encode()) + len(value or b"") + _AROUND_HEADER for name, value in letter.headers)
+    return len(letter.key or b"") + len(letter.value or b"") + headers + _AROUND_RECORD <= KAFKA_BATCH_BYTES
 
 
 async def drop(connection: Connection, ids: Sequence[int] | None, *, topic: str | None = None) -> list[int]:

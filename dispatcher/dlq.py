@@ -134,7 +134,8 @@ def replay(postgres_dsn: str, ids: tuple[int, ...], everything: bool, topic: str
     """
     chosen = _chosen(ids, everything, topic)
     done = _run(postgres_dsn, lambda connection: dead_letter_store.replay(connection, chosen, topic=topic))
-    _tell("handed to the relay", done, chosen, "dropped ones and unreadable batches cannot be replayed")
+    hint = "dropped ones, unreadable batches and what is larger than Kafka takes cannot be replayed"
+    _tell("handed to the relay", done, chosen, hint)
 
 
 @command.command()

@@ -53,6 +53,8 @@ class Relay:
         self._dsn = postgres_dsn
         self._bootstrap = kafka_bootstrap
         self._wake = asyncio.Event()
+        #: `seq` of records that a broker found too large; it says so only after it was sent them.
+        self._too_large: set[int] = set()
         #: Topics of copies that do not exist, until when (monotonic) we take that for granted.
         self._missing: dict[str, float] = {}
         self._trouble: str | None = "not started"
@@ -103,7 +105,12 @@ class Relay:
     async def _new_producer(self) -> AIOKafkaProducer:
         """A producer whose start makes the broker refuse every earlier one of this shard."""
         async with asyncio.timeout(_KAFKA_TIMEOUT_S):
-            return await start_producer(self._bootstrap, f"patriot-{self.name}", transactional_id=self.name)
+            return await start_producer(
+                self._bootstrap,
+                f"patriot-{self.name}",
+                transactional_id=self.name,
+                max_record_bytes=topics.DEAD_LETTER_BYTES,
+            )
 
     async def _relay(self, connection: Plain, producer: AIOKafkaProducer) -> None:
         """One turn: read, send, mark; or wait for something to send."""
@@ -125,14 +132,25 @@ class Relay:
         """
         async with asyncio.timeout(_KAFKA_TIMEOUT_S):
             await producer.begin_transaction()
-            sent = [await self._send_one(producer, record) for record in waiting]
-            await asyncio.gather(*(acknowledged for acknowledged in sent if acknowledged is not None))
+            sent = {record.seq: await self._send_one(producer, record) for record in waiting}
+            under_way = {seq: acknowledged for seq, acknowledged in sent.items() if acknowledged is not None}
+            answers = await asyncio.gather(*under_way.values(), return_exceptions=True)
+            for seq, answer in zip(under_way, answers, strict=True):
+                if isinstance(answer, MessageSizeTooLargeError):
+                    self._too_large.add(seq)  # left out by the next producer, for this one's transaction has failed
+            for answer in answers:
+                if isinstance(answer, BaseException):
+                    raise answer
             await producer.commit_transaction()
+            self._too_large.clear()
 
     async def _send_one(self, producer: AIOKafkaProducer, record: Waiting) -> Awaitable[object] | None:
         is_copy = record.topic.endswith(_COPIES)
         if is_copy and self._missing.get(record.topic, 0.0) > time.monotonic():
             self._give_up(record, "no such topic")
+            return None
+        if record.seq in self._too_large:
+            self._give_up(record, "too large")
             return None
         headers = list(record.headers)
         try:
@@ -146,7 +164,7 @@ class Relay:
             sent: Awaitable[object] = await producer.send(record.topic, record.value, record.key, headers=headers)
             return sent
         except MessageSizeTooLargeError:
-            # Nothing of ours is that large, but a copy or a replay of somebody's message may be.
+            # Nothing of ours is that large, but a copy of somebody's message may be: what was compressed is not now.
             self._give_up(record, "too large")
         except UnknownTopicOrPartitionError:
             if not is_copy:

@@ -1,16 +1,23 @@
 """aiokafka with our settings: idempotent, all acknowledgements, own offsets, committed records only."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
+from infra.kafka_access import KafkaAccess, client_options, explained
 
 #: Records of one batch may wait this long for company; an acknowledgement takes about a millisecond anyway.
 LINGER_MS: Final = 2
-#: Kafka's own bound of a record is 1 MiB.
+#: Nothing of ours is larger. Kafka's own bound is `KAFKA_BATCH_BYTES`.
 MAX_RECORD_BYTES: Final = 1_000_000
+#: What a topic takes that says nothing else (`max.message.bytes`): a batch, of one record at least.
+KAFKA_BATCH_BYTES: Final = 1_048_588
 #: New partitions, and topics that were made anew, are noticed within this time.
 _METADATA_MAX_AGE_MS: Final = 30_000
 #: Ingest must answer 503 within 5 s; a produce that is not acknowledged by then has an unknown outcome.
@@ -18,17 +25,22 @@ PRODUCE_TIMEOUT_S: Final = 4.0
 
 
 async def start_producer(
-    bootstrap: str, client_id: str, *, transactional_id: str | None = None, request_timeout_ms: int = 4_000
+    bootstrap: str,
+    client_id: str,
+    *,
+    transactional_id: str | None = None,
+    request_timeout_ms: int = 4_000,
+    max_record_bytes: int = MAX_RECORD_BYTES,
 ) -> AIOKafkaProducer:
-    """A started producer with `acks=all` and idempotence. Raises `KafkaError` when no broker answers."""
+    """A started producer with `acks=all` and idempotence. Raises `KafkaError` when no broker answers or lets us in."""
     options: dict[str, Any] = {
-        "bootstrap_servers": bootstrap,
+        **client_options(kafka),
         "client_id": client_id,
         "acks": "all",
         "enable_idempotence": True,
         "linger_ms": LINGER_MS,
         "max_batch_size": 256 * 1024,
-        "max_request_size": MAX_RECORD_BYTES,
+        "max_request_size": max_record_bytes,
         "request_timeout_ms": request_timeout_ms,
         "compression_type": None,
     }
@@ -38,14 +50,14 @@ async def start_producer(
     producer = AIOKafkaProducer(**options)
     try:
         await producer.start()
-    except BaseException:
+    except BaseException as error:
         await stop_quietly(producer)
-        raise
+        raise await explained(error, kafka) from error
     return producer
 
 
 async def start_consumer(
-    bootstrap: str,
+    kafka: KafkaAccess | str,
     client_id: str,
     *,
     group: str | None = None,
@@ -59,7 +71,7 @@ async def start_consumer(
     With a `group` it subscribes to `topics` with `listener`; without one, assign partitions yourself.
     """
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **client_options(kafka),
         client_id=client_id,
         group_id=group,
         enable_auto_commit=False,
@@ -77,10 +89,35 @@ async def start_consumer(
         consumer.subscribe(topics=list(topics), listener=listener)
     try:
         await consumer.start()
-    except BaseException:
+    except BaseException as error:
         await stop_quietly(consumer)
-        raise
+        raise await explained(error, kafka) from error
     return consumer
+
+
+async def start_admin(kafka: KafkaAccess | str, client_id: str, *, request_timeout_ms: int) -> AIOKafkaAdminClient:
+    """A started admin client; close it by `stop_admin_quietly`. Raises as `start_producer` does."""
+    admin = AIOKafkaAdminClient(**client_options(kafka), client_id=client_id, request_timeout_ms=request_timeout_ms)
+    try:
+        await admin.start()
+    except BaseException as error:
+        await stop_admin_quietly(admin)
+        raise await explained(error, kafka) from error
+    return admin
+
+
+@asynccontextmanager
+async def raw_client(kafka: KafkaAccess | str, client_id: str) -> AsyncIterator[AIOKafkaClient]:
+    """A client for requests that aiokafka itself has no word for. Raises as `start_producer` does."""
+    client = AIOKafkaClient(**client_options(kafka), client_id=client_id)
+    try:
+        try:
+            await client.bootstrap()
+        except KafkaError as error:
+            raise await explained(error, kafka) from error
+        yield client
+    finally:
+        await client.close()
 
 
 async def stop_quietly(client: AIOKafkaProducer | AIOKafkaConsumer, timeout: float = 5.0) -> None:

@@ -64,7 +64,12 @@ FEED: Final = Topic(
     },
 )
 _SOURCES: Final = (REPORT, CONTACT, TELEMETRY)
-DEAD_LETTERS: Final = tuple(Topic(dead_letters_of(t), 1, {"retention.ms": str(30 * DAY_MS)}) for t in _SOURCES)
+#: Twice Kafka's default: the largest record that a source takes, with the headers that say why it was set aside.
+DEAD_LETTER_BYTES: Final = 2 * 1_048_588
+DEAD_LETTERS: Final = tuple(
+    Topic(dead_letters_of(topic), 1, {"retention.ms": str(30 * DAY_MS), "max.message.bytes": str(DEAD_LETTER_BYTES)})
+    for topic in _SOURCES
+)
 ALL: Final = (REPORT, CONTACT, TELEMETRY, INCIDENT, ASSIGNMENT, FEED, *DEAD_LETTERS)
 
 # Event types (`ce_type`): past tense, with a major version.

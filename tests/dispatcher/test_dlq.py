@@ -4,11 +4,13 @@ import asyncio
 import json
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from click.testing import CliRunner, Result
 
 from dispatcher.consumer import Consumer
 from dispatcher.dlq import command
 from dispatcher.relay import Relay
+from infra.kafka import KAFKA_BATCH_BYTES, start_producer, stop_quietly
 from infra.local.stack import Stack
 from infra.postgres import Pool
 from schemas import topics
@@ -40,14 +42,14 @@ async def patriot_dlq(stack: Stack, *arguments: str) -> Result:
 async def set_aside(
     stack: Stack, pool: Pool, topic: str, *messages: tuple[bytes | None, bytes | None, Headers]
 ) -> list[int]:
-    """Have a consumer set messages aside, and answer their ids."""
+    """Have a consumer set messages aside (or what lies in the topic already), and answer their ids."""
     async with producing(stack.kafka.bootstrap) as producer:
         for key, value, head in messages:
             await producer.send_and_wait(topic, value, key, headers=head)
     async with consuming(Consumer(Counted(topic, [topic]), pool, options(stack.kafka.bootstrap))):
 
         async def all_there() -> bool:
-            return len(await letters_of(pool, topic)) >= len(messages)
+            return len(await letters_of(pool, topic)) >= max(len(messages), 1)
 
         await until(all_there)
     return [row["id"] for row in await pool.fetch("SELECT id FROM dead_letter WHERE topic = $1 ORDER BY id", topic)]
@@ -125,6 +127,45 @@ async def test_a_replayed_message_has_its_effect_once_the_mistake_is_mended(
         await until(lambda: is_empty(pool))
         await until(lambda: _read_to(pool, name, 3))
     assert len(await effects_of(pool, name)) == 1
+
+
+async def test_the_largest_record_that_kafka_takes_has_a_copy_and_is_replayed(
+    stack: Stack, pool: Pool, name: str
+) -> None:
+    bootstrap = stack.kafka.bootstrap
+    await make_topic(bootstrap, name, partitions=1)
+    await make_topic(bootstrap, topics.dead_letters_of(name), 1, **{"max.message.bytes": str(topics.DEAD_LETTER_BYTES)})
+    stranger = await start_producer(bootstrap, "stranger", max_record_bytes=KAFKA_BATCH_BYTES)
+    head = headers()
+    room = KAFKA_BATCH_BYTES - 61 - 21 - sum(len(n) + len(v) + 10 for n, v in head)
+    largest = b"\xff" * room
+    await stranger.send_and_wait(name, largest, headers=head)
+    await stop_quietly(stranger)
+    (letter,) = await set_aside(stack, pool, name)
+    async with relaying(Relay(0, postgres_dsn=stack.postgres.dsn, kafka_bootstrap=bootstrap)):
+        assert (await patriot_dlq(stack, "replay", str(letter))).exit_code == 0
+        await until(lambda: is_empty(pool))
+    (copy,) = await read_all(bootstrap, topics.dead_letters_of(name))
+    first, again = await read_all(bootstrap, name)
+    assert copy.value == first.value == again.value == largest
+
+
+async def test_what_came_compressed_and_is_too_large_without_is_not_called_replayed(
+    stack: Stack, pool: Pool, name: str
+) -> None:
+    await make_topic(stack.kafka.bootstrap, name, partitions=1)
+    stranger = AIOKafkaProducer(
+        bootstrap_servers=stack.kafka.bootstrap, compression_type="gzip", max_request_size=4_000_000
+    )
+    await stranger.start()
+    await stranger.send_and_wait(name, b" " * 3_000_000, headers=headers())
+    await stop_quietly(stranger)
+    (letter,) = await set_aside(stack, pool, name)
+    refused = await patriot_dlq(stack, "replay", str(letter))
+    assert refused.exit_code == 1
+    assert "larger than Kafka takes" in refused.output
+    assert str(letter) in (await patriot_dlq(stack, "list", "--topic", name)).output
+    assert (await patriot_dlq(stack, "replay", "--all", "--topic", name)).output == "0 handed to the relay\n"
 
 
 async def test_what_is_dropped_loses_its_bytes_and_cannot_be_replayed(stack: Stack, pool: Pool, name: str) -> None:

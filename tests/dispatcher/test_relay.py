@@ -80,7 +80,7 @@ async def test_what_goes_out_as_it_is_keeps_every_byte(stack: Stack, pool: Pool,
         Bytes(name, None, None, (("x", b"y"),)),
         Bytes(name, b"", b"", ()),
     ]
-    too_large = Bytes(name, b"k", os.urandom(1_000_000), ())
+    too_large = Bytes(name, b"k", os.urandom(topics.DEAD_LETTER_BYTES), ())
     given_up = metrics.RELAY_UNSENDABLE.labels(0)._value.get()
     async with pool.acquire() as connection, connection.transaction():
         await outbox_store.add_bytes(connection, [*kept[:2], too_large, *kept[2:]])
@@ -93,6 +93,22 @@ async def test_what_goes_out_as_it_is_keeps_every_byte(stack: Stack, pool: Pool,
     assert {(r.value, r.headers) for r in found if r.key is None} == {
         (k.value, k.headers) for k in kept if k.key is None
     }
+    assert metrics.RELAY_UNSENDABLE.labels(0)._value.get() == given_up + 1
+
+
+async def test_what_only_the_broker_finds_too_large_holds_nobody_up(stack: Stack, pool: Pool, name: str) -> None:
+    await make_topic(stack.kafka.bootstrap, name, partitions=1, **{"max.message.bytes": "5000"})
+    given_up = metrics.RELAY_UNSENDABLE.labels(0)._value.get()
+    async with pool.acquire() as connection, connection.transaction():
+        await outbox_store.add(connection, [row(name, "k", 1)])
+        await outbox_store.add_bytes(connection, [Bytes(name, b"k", os.urandom(300_000), ())])
+        await outbox_store.add(connection, [row(name, "k", 2)])
+    ours, stop = relay(stack), asyncio.Event()
+    working = asyncio.create_task(_again_and_again(ours, stop))
+    await until(lambda: is_empty(pool), 30)
+    stop.set()
+    await working
+    assert [record.value for record in await read_all(stack.kafka.bootstrap, name)] == [b"1", b"2"]
     assert metrics.RELAY_UNSENDABLE.labels(0)._value.get() == given_up + 1
 
 
@@ -142,16 +158,7 @@ async def test_a_relay_that_was_replaced_is_refused_by_the_broker(stack: Stack, 
 async def test_a_relay_whose_session_is_cut_comes_back_and_loses_nothing(stack: Stack, pool: Pool, name: str) -> None:
     await make_topic(stack.kafka.bootstrap, name, partitions=1)
     stop = asyncio.Event()
-    ours = relay(stack)
-
-    async def supervised() -> None:
-        while not stop.is_set():
-            try:
-                await ours.run(stop)
-            except Exception:
-                await asyncio.sleep(0.1)
-
-    task = asyncio.create_task(supervised())
+    task = asyncio.create_task(_again_and_again(relay(stack), stop))
     for start in range(0, 500, 50):
         async with pool.acquire() as connection, connection.transaction():
             await outbox_store.add(connection, [row(name, "k", n) for n in range(start, start + 50)])
@@ -168,6 +175,15 @@ async def test_a_relay_whose_session_is_cut_comes_back_and_loses_nothing(stack: 
         if not seen or int(record.value) > seen[-1]:
             seen.append(int(record.value))
     assert seen == list(range(500))
+
+
+async def _again_and_again(relay: Relay, stop: asyncio.Event) -> None:
+    """As `dispatcher.supervise` does it."""
+    while not stop.is_set():
+        try:
+            await relay.run(stop)
+        except Exception:
+            await asyncio.sleep(0.1)
 
 
 async def _true(value: object) -> bool:

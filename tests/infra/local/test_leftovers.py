@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,9 @@ from infra.local.record import Record, identity, stop_leftovers, write_whole
 
 @pytest.fixture
 def orphan() -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(["sleep", "60"]) as running:
+    # a shell starts what runs in the background with SIGINT ignored, and children would inherit that
+    to_default = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(["sleep", "60"], preexec_fn=to_default) as running:
         yield running
         running.kill()
 

@@ -53,7 +53,7 @@ class Feed:
         self._settings = settings
         self._door = Door(settings.secret_bytes)
         self._origins = Origins(settings.pages_elsewhere, settings.port)
-        self._reader = Reader(settings.kafka_bootstrap, topic, adopt=self.adopt, changed=self.changed)
+        self._reader = Reader(settings.kafka, topic, adopt=self.adopt, changed=self.changed)
         self._something = asyncio.Event()
         self._listener = listen(settings.host, settings.feed_port)
         self._server: Server

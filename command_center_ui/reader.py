@@ -15,6 +15,7 @@ from command_center_ui.board import Board, epoch_of
 from command_center_ui.record import BadRecord, read
 from infra.failpoints import hit
 from infra.kafka import start_consumer, stop_quietly
+from infra.kafka_access import KafkaAccess, sentence
 from infra.kafka_topic_id import topic_ids
 
 log = structlog.get_logger()
@@ -38,11 +39,16 @@ class Reader:
     """Reads the topic into a board and keeps it at the end."""
 
     def __init__(
-        self, bootstrap: str, topic: str, *, adopt: Callable[[Board], Awaitable[None]], changed: Callable[[], None]
+        self,
+        kafka: KafkaAccess | str,
+        topic: str,
+        *,
+        adopt: Callable[[Board], Awaitable[None]],
+        changed: Callable[[], None],
     ) -> None:
         """`adopt` gets each board once it has caught up with the end that the topic had when reading began (the first
         one, and one more each time the topic was made anew); `changed` is called after each batch of records."""
-        self._bootstrap = bootstrap
+        self._kafka = kafka
         self._partition = TopicPartition(topic, 0)
         self._adopt = adopt
         self._changed = changed
@@ -66,16 +72,16 @@ class Reader:
             except (KafkaError, TimeoutError, OSError) as error:
                 pause = _RETRY_S[min(self._failures, len(_RETRY_S) - 1)]
                 self._failures += 1
-                self.trouble = f"{type(error).__name__}; asked again in {pause:g} s"
+                self.trouble = f"{sentence(error)}; asked again in {pause:g} s"
                 log.warning("kafka_lost", error=type(error).__name__, retry_in_s=pause)
                 await asyncio.sleep(pause)
 
     async def _epoch(self) -> str:
-        ids = await topic_ids(self._bootstrap, [self._partition.topic], timeout=_ASK_TIMEOUT_S)
+        ids = await topic_ids(self._kafka, [self._partition.topic], timeout=_ASK_TIMEOUT_S)
         return epoch_of(ids[self._partition.topic])
 
     async def _read(self, board: Board) -> NoReturn:
-        consumer = await start_consumer(self._bootstrap, "patriot-feed", max_poll_records=_BATCH)
+        consumer = await start_consumer(self._kafka, "patriot-feed", max_poll_records=_BATCH)
         try:
             consumer.assign([self._partition])
             if board.offset < 0:

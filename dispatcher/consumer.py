@@ -28,6 +28,7 @@ from dispatcher.supervise import pause
 from dispatcher.unpack import Refused, Unpacker
 from infra import failpoints
 from infra.kafka import start_consumer, stop_quietly
+from infra.kafka_access import KafkaAccess, sentence
 from infra.kafka_raw_batch import read_raw_batch
 from infra.kafka_topic_id import topic_ids
 from infra.postgres import Pool, backoff
@@ -47,7 +48,7 @@ _ALARM_S: Final = 900.0
 class ConsumerOptions:
     """What a consumer is told by the settings."""
 
-    kafka_bootstrap: str
+    kafka: KafkaAccess | str
     session_timeout_ms: int = 10_000
     max_batch: int = 500
     #: Seconds that one batch's transaction may take.
@@ -106,14 +107,14 @@ class Consumer:
             return
         options = self._options
         client = await start_consumer(
-            options.kafka_bootstrap,
+            options.kafka,
             f"patriot-dispatcher-{self.name}",
             group=topics.DISPATCHER_GROUP,
             session_timeout_ms=options.session_timeout_ms,
             max_poll_records=options.max_batch,
         )
         session_timeout = options.session_timeout_ms / 1000
-        ownership = Ownership(self.name, client, self._pool, options.kafka_bootstrap, session_timeout=session_timeout)
+        ownership = Ownership(self.name, client, self._pool, options.kafka, session_timeout=session_timeout)
         reader, mirror = Reader(client, ownership), Mirror(client)
         limits = Limits(options.max_batch, options.batch_timeout_s, options.session_timeout_ms)
         settler = Settler(self._effects, self._pool, limits, self._breaker, ownership, mirror, reader.rest)
@@ -126,7 +127,7 @@ class Consumer:
                 await self._turn(reader, ownership, settler, stop)
             await mirror.flush()
         except Exception as error:
-            self._trouble = f"starts again after {type(error).__name__}"
+            self._trouble = f"starts again after {sentence(error)}"
             raise
         finally:
             self._ownership = self._settler = None
@@ -140,9 +141,9 @@ class Consumer:
         delays = backoff(0.5)
         while not stop.is_set():
             try:
-                await topic_ids(self._options.kafka_bootstrap, self._effects.topics)
+                await topic_ids(self._options.kafka, self._effects.topics)
             except (KafkaError, OSError, TimeoutError) as error:
-                self._trouble = f"its topics cannot be read: {type(error).__name__}"
+                self._trouble = f"its topics cannot be read: {sentence(error)}"
                 log.warning("topics_missing", consumer=self.name, error=type(error).__name__)
                 await pause(stop, next(delays))
             else:
@@ -161,7 +162,7 @@ class Consumer:
             return
         except Unreadable as found:
             tp, generation = found.partition, ownership.generation
-            raw = await read_raw_batch(self._options.kafka_bootstrap, tp.topic, tp.partition, found.offset)
+            raw = await read_raw_batch(self._options.kafka, tp.topic, tp.partition, found.offset)
             if raw is not None:
                 await settler.set_unreadable_aside(found, raw, generation)
             return

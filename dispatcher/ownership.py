@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from dispatcher import metrics, offset_store
 from dispatcher.offset_store import Claim, Mark, Move, Place
+from infra.kafka_access import KafkaAccess
 from infra.kafka_topic_id import topic_ids
 from infra.postgres import Pool
 
@@ -55,7 +56,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
     """
 
     def __init__(
-        self, name: str, consumer: AIOKafkaConsumer, pool: Pool, bootstrap: str, *, session_timeout: float
+        self, name: str, consumer: AIOKafkaConsumer, pool: Pool, kafka: KafkaAccess | str, *, session_timeout: float
     ) -> None:
         self.owned: dict[TopicPartition, Owned] = {}
         self.generation = 0
@@ -63,7 +64,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         self._name = name
         self._consumer = consumer
         self._pool = pool
-        self._bootstrap = bootstrap
+        self._kafka = kafka
         self._session_timeout = session_timeout
         #: Assigned and not ours yet: when to try again (monotonic), and whether to start over.
         self._unclaimed: dict[TopicPartition, float] = {}
@@ -142,7 +143,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
 
     async def _claim_in_database(self, partitions: Collection[TopicPartition]) -> tuple[list[Claim], Mapping[str, str]]:
         topics = sorted({tp.topic for tp in partitions})
-        ids = {name: str(found) for name, found in (await topic_ids(self._bootstrap, topics)).items()}
+        ids = {name: str(found) for name, found in (await topic_ids(self._kafka, topics)).items()}
         beginnings: Mapping[TopicPartition, int] = await self._consumer.beginning_offsets(list(partitions))
         places = [
             Place(tp.topic, ids[tp.topic], tp.partition, beginnings[tp], tp in self._start_over) for tp in partitions
@@ -192,7 +193,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
             if not self.owned:
                 continue
             try:
-                ids = await topic_ids(self._bootstrap, sorted({tp.topic for tp in self.owned}))
+                ids = await topic_ids(self._kafka, sorted({tp.topic for tp in self.owned}))
             except (KafkaError, OSError, TimeoutError):
                 continue
             async with self.writing:

@@ -19,6 +19,7 @@ from dispatcher.outbox_store import Waiting
 from dispatcher.supervise import pause
 from infra import failpoints
 from infra.kafka import start_producer, stop_quietly
+from infra.kafka_access import KafkaAccess, sentence
 from infra.postgres import Plain, connect
 from schemas import topics
 
@@ -47,11 +48,11 @@ _MOST_BYTES: Final = 4 * 1024 * 1024
 class Relay:
     """Relays one shard of the outbox. `run` it, and again after it raised."""
 
-    def __init__(self, shard: int, *, postgres_dsn: str, kafka_bootstrap: str) -> None:
+    def __init__(self, shard: int, *, postgres_dsn: str, kafka: KafkaAccess | str) -> None:
         self.name = f"relay-{shard}"
         self._shard = shard
         self._dsn = postgres_dsn
-        self._bootstrap = kafka_bootstrap
+        self._kafka = kafka
         self._wake = asyncio.Event()
         #: `seq` of records that a broker found too large; it says so only after it was sent them.
         self._too_large: set[int] = set()
@@ -83,7 +84,7 @@ class Relay:
             while not stop.is_set():
                 await self._relay(connection, producer)
         except Exception as error:
-            self._trouble = f"{type(error).__name__}"
+            self._trouble = sentence(error)
             raise
         finally:
             metrics.RELAY_LEADS.labels(self._shard).set(0)
@@ -106,7 +107,7 @@ class Relay:
         """A producer whose start makes the broker refuse every earlier one of this shard."""
         async with asyncio.timeout(_KAFKA_TIMEOUT_S):
             return await start_producer(
-                self._bootstrap,
+                self._kafka,
                 f"patriot-{self.name}",
                 transactional_id=self.name,
                 max_record_bytes=topics.DEAD_LETTER_BYTES,

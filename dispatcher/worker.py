@@ -24,12 +24,12 @@ class Worker:
     ) -> None:
         """`beside`: further tasks that look after what the effects have written."""
         options = ConsumerOptions(
-            settings.kafka_bootstrap, session_timeout_ms=settings.session_timeout_ms, max_batch=settings.max_batch
+            settings.kafka, session_timeout_ms=settings.session_timeout_ms, max_batch=settings.max_batch
         )
         # One consumer each: a flood of readings never delays a report.
         self.consumers = [Consumer(effect, pool, options) for effect in effects]
         self.relays = [
-            Relay(shard, postgres_dsn=settings.postgres_dsn, kafka_bootstrap=settings.kafka_bootstrap)
+            Relay(shard, postgres_dsn=settings.postgres_dsn, kafka=settings.kafka)
             for shard in range(outbox_store.SHARDS)
         ]
         self.pulse = Pulse(pool, self.consumers)

@@ -8,9 +8,9 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError
 
-from infra.kafka_access import KafkaAccess, client_options, explained
+from infra.kafka_access import KafkaAccess, client_options, refusal
 
 #: Records of one batch may wait this long for company; an acknowledgement takes about a millisecond anyway.
 LINGER_MS: Final = 2
@@ -25,7 +25,7 @@ PRODUCE_TIMEOUT_S: Final = 4.0
 
 
 async def start_producer(
-    bootstrap: str,
+    kafka: KafkaAccess | str,
     client_id: str,
     *,
     transactional_id: str | None = None,
@@ -49,10 +49,10 @@ async def start_producer(
         options["transaction_timeout_ms"] = 15_000
     producer = AIOKafkaProducer(**options)
     try:
-        await producer.start()
-    except BaseException as error:
+        await _let_in(producer.start(), kafka)
+    except BaseException:
         await stop_quietly(producer)
-        raise await explained(error, kafka) from error
+        raise
     return producer
 
 
@@ -88,10 +88,10 @@ async def start_consumer(
     if topics:
         consumer.subscribe(topics=list(topics), listener=listener)
     try:
-        await consumer.start()
-    except BaseException as error:
+        await _let_in(consumer.start(), kafka)
+    except BaseException:
         await stop_quietly(consumer)
-        raise await explained(error, kafka) from error
+        raise
     return consumer
 
 
@@ -99,10 +99,10 @@ async def start_admin(kafka: KafkaAccess | str, client_id: str, *, request_timeo
     """A started admin client; close it by `stop_admin_quietly`. Raises as `start_producer` does."""
     admin = AIOKafkaAdminClient(**client_options(kafka), client_id=client_id, request_timeout_ms=request_timeout_ms)
     try:
-        await admin.start()
-    except BaseException as error:
+        await _let_in(admin.start(), kafka)
+    except BaseException:
         await stop_admin_quietly(admin)
-        raise await explained(error, kafka) from error
+        raise
     return admin
 
 
@@ -111,13 +111,18 @@ async def raw_client(kafka: KafkaAccess | str, client_id: str) -> AsyncIterator[
     """A client for requests that aiokafka itself has no word for. Raises as `start_producer` does."""
     client = AIOKafkaClient(**client_options(kafka), client_id=client_id)
     try:
-        try:
-            await client.bootstrap()
-        except KafkaError as error:
-            raise await explained(error, kafka) from error
+        await _let_in(client.bootstrap(), kafka)
         yield client
     finally:
         await client.close()
+
+
+async def _let_in(start: Coroutine[Any, Any, None], kafka: KafkaAccess | str) -> None:
+    """Await a client's start; where Kafka does not let us in, the error says why."""
+    try:
+        await start
+    except KafkaConnectionError as error:
+        raise (await refusal(kafka) or error) from error.__cause__
 
 
 async def stop_quietly(client: AIOKafkaProducer | AIOKafkaConsumer, timeout: float = 5.0) -> None:

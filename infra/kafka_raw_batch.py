@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from aiokafka import TopicPartition
-from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, LeaderNotAvailableError, for_code
 from aiokafka.protocol.fetch import FetchRequest
+
+from infra.kafka import raw_client
+from infra.kafka_access import KafkaAccess
 
 #: Of a batch (https://kafka.apache.org/documentation/#recordbatch): base offset, length of what follows these two,
 #: leader epoch, magic, checksum, attributes, last offset minus base offset.
@@ -28,24 +30,19 @@ class RawBatch:
 
 
 async def read_raw_batch(
-    bootstrap: str, topic: str, partition: int, offset: int, *, timeout: float = 10.0
+    kafka: KafkaAccess | str, topic: str, partition: int, offset: int, *, timeout: float = 10.0
 ) -> RawBatch | None:
     """The batch that holds `offset`, or the first one behind it; None when there is none.
 
     Raises `KafkaError`, and TimeoutError after `timeout` s.
     """
-    client = AIOKafkaClient(bootstrap_servers=bootstrap, client_id="patriot-raw-batch")
-    async with asyncio.timeout(timeout):
-        try:
-            await client.bootstrap()
-            await client.set_topics([topic])
-            leader = client.cluster.leader_for_partition(TopicPartition(topic, partition))
-            if leader is None or leader == -1:
-                raise LeaderNotAvailableError(topic)
-            wanted = [(topic, [(partition, offset, _MAX_BYTES)])]
-            answer = await client.send(leader, FetchRequest(1000, 1, _MAX_BYTES, _READ_COMMITTED, wanted, rack_id=""))
-        finally:
-            await client.close()
+    async with asyncio.timeout(timeout), raw_client(kafka, "patriot-raw-batch") as client:
+        await client.set_topics([topic])
+        leader = client.cluster.leader_for_partition(TopicPartition(topic, partition))
+        if leader is None or leader == -1:
+            raise LeaderNotAvailableError(topic)
+        wanted = [(topic, [(partition, offset, _MAX_BYTES)])]
+        answer = await client.send(leader, FetchRequest(1000, 1, _MAX_BYTES, _READ_COMMITTED, wanted, rack_id=""))
     for _, partitions in answer.topics:
         for _, error_code, *_, content in partitions:
             if error_code:

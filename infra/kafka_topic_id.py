@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
+
+from infra.kafka import raw_client
+from infra.kafka_access import KafkaAccess
 
 _ANY_ID: Final = bytes(16)
 
@@ -87,21 +89,16 @@ class _Metadata(Request[_MetadataStruct]):  # type: ignore[misc]
         return struct(self._topics, False, False, {})
 
 
-async def topic_ids(bootstrap: str, names: Sequence[str], *, timeout: float = 10.0) -> Mapping[str, UUID]:
+async def topic_ids(kafka: KafkaAccess | str, names: Sequence[str], *, timeout: float = 10.0) -> Mapping[str, UUID]:
     """The ids of existing topics, by name.
 
     Raises `KafkaError` (unknown topic, no broker) and TimeoutError after `timeout` s.
     """
-    client = AIOKafkaClient(bootstrap_servers=bootstrap, client_id="patriot-topic-id")
-    async with asyncio.timeout(timeout):
-        try:
-            await client.bootstrap()
-            node = client.get_random_node()
-            if node is None:
-                raise KafkaConnectionError("no broker is known")
-            answer = await client.send(node, _Metadata(names))
-        finally:
-            await client.close()
+    async with asyncio.timeout(timeout), raw_client(kafka, "patriot-topic-id") as client:
+        node = client.get_random_node()
+        if node is None:
+            raise KafkaConnectionError("no broker is known")
+        answer = await client.send(node, _Metadata(names))
     found: dict[str, UUID] = {}
     for error_code, name, topic_id, *_ in answer.topics:
         if error_code:

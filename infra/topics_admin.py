@@ -1,11 +1,13 @@
 """Makes the topics as the contract says; the broker never makes one by itself."""
 
+from dataclasses import dataclass
 from typing import Final
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from aiokafka.errors import for_code
 
-from infra.kafka import stop_admin_quietly
+from infra.kafka import start_admin, stop_admin_quietly
+from infra.kafka_access import KafkaAccess
 from schemas import topics
 
 _NO_ERROR: Final = 0
@@ -16,31 +18,60 @@ class TopicsError(RuntimeError):
     """A topic could not be made; the message names it and what Kafka said."""
 
 
-def topic_config(topic: topics.Topic, *, embedded: bool) -> dict[str, str]:
-    """The settings a topic is made with; on the embedded, single broker each report is flushed to disk."""
-    flush = {"flush.messages": "1"} if embedded and topic.flush_each else {}
-    return {**topic.config, **flush}
+#: More copies than this would cost without making anything safer.
+_MOST_COPIES: Final = 3
 
 
-async def ensure_topics(bootstrap: str, *, embedded: bool, replication: int = 1) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """How often Kafka keeps each record, and how many of these must be written before it is acknowledged."""
+
+    replication: int
+    min_insync: int
+
+
+def copies(brokers: int, replication: int | None = None, min_insync: int | None = None) -> Copies:
+    """What was asked for; else one copy on each broker, three at most, and all but one of them in sync."""
+    replication = replication or min(brokers, _MOST_COPIES)
+    return Copies(replication, min_insync or max(replication - 1, 1))
+
+
+def topic_config(topic: topics.Topic, kept: Copies | None) -> dict[str, str]:
+    """The settings a topic is made with. `kept` is None for the embedded, single broker, where each report is flushed
+    to disk; elsewhere the copies do that, and one that missed records may never become the leader."""
+    if kept is None:
+        return {**topic.config, **({"flush.messages": "1"} if topic.flush_each else {})}
+    return {
+        **topic.config,
+        "min.insync.replicas": str(kept.min_insync),
+        "unclean.leader.election.enable": "false",
+    }
+
+
+async def ensure_topics(
+    kafka: KafkaAccess | str, *, embedded: bool, replication: int | None = None, min_insync: int | None = None
+) -> list[str]:
     """Make the topics that are missing and return their names; existing ones are left as they are. Safe twice.
 
+    `replication` and `min_insync` are for a Kafka outside (see `copies`). Raises `TopicsError` or `KafkaError`.
     aiokafka's admin returns errors instead of raising them, so each answer is looked at.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="patriot-topics", request_timeout_ms=15_000)
-    await admin.start()
+    admin = await start_admin(kafka, "patriot-topics", request_timeout_ms=15_000)
     try:
         existing = set(await admin.list_topics())
         missing = [topic for topic in topics.ALL if topic.name not in existing]
         if not missing:
             return []
+        kept = None
+        if not embedded:
+            kept = copies(len((await admin.describe_cluster())["brokers"]), replication, min_insync)
         answer = await admin.create_topics(
             [
                 NewTopic(
                     name=topic.name,
                     num_partitions=topic.partitions,
-                    replication_factor=replication,
-                    topic_configs=topic_config(topic, embedded=embedded),
+                    replication_factor=kept.replication if kept else 1,
+                    topic_configs=topic_config(topic, kept),
                 )
                 for topic in missing
             ]

@@ -76,7 +76,7 @@ async def _open(settings: IngestSettings) -> AsyncIterator[Intake]:
         uploads = Uploads(settings.data_dir / "uploads", settings.upload_mib * MIB)
         workers = PhotoWorkers(workers=settings.photo_workers, queue=settings.photo_queue)
         stack.push_async_callback(workers.close)
-        publisher = Publisher(settings.kafka_bootstrap, max_unacknowledged=settings.unacknowledged_mib * MIB)
+        publisher = Publisher(settings.kafka, max_unacknowledged=settings.unacknowledged_mib * MIB)
         for name, work in (("publisher", publisher.run), ("sweep", lambda: _sweep(keys, uploads, staff_photos))):
             stack.push_async_callback(_end, asyncio.create_task(_keep_alive(name, work), name=f"ingest-{name}"))
         yield Intake(

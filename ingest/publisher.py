@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeEr
 from aiokafka.partitioner import murmur2
 
 from infra.kafka import start_producer, stop_quietly
+from infra.kafka_access import KafkaAccess, KafkaRefuses
 from infra.postgres import backoff
 from ingest import metrics
 from schemas import topics
@@ -96,8 +97,8 @@ class _Handed:
 class Publisher:
     """The producer of this process. It may be used at once: while Kafka is away everything is `NotHandedOver`."""
 
-    def __init__(self, bootstrap: str, *, max_unacknowledged: int) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: KafkaAccess | str, *, max_unacknowledged: int) -> None:
+        self._kafka = kafka
         self._max_unacknowledged = max_unacknowledged
         self._handed: _Handed | None = None
         self._trouble: str | None = "Kafka has not answered yet"
@@ -197,7 +198,7 @@ class Publisher:
         producer = None
         try:
             async with asyncio.timeout(4 * _ANSWER_S):
-                producer = await start_producer(self._bootstrap, "patriot-ingest")
+                producer = await start_producer(self._kafka, "patriot-ingest")
                 for topic in _TOPICS:
                     # From now on `send` finds the topic without asking.
                     self._trouble = f"Kafka has no topic {topic.name}"
@@ -205,7 +206,7 @@ class Publisher:
             return producer
         except (KafkaError, TimeoutError, OSError) as error:
             if producer is None:
-                self._trouble = "Kafka does not answer"
+                self._trouble = str(error) if isinstance(error, KafkaRefuses) else "Kafka does not answer"
             else:
                 await stop_quietly(producer)
             log.warning("kafka_away", reason=self._trouble, error=type(error).__name__)

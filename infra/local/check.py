@@ -9,15 +9,16 @@ from enum import StrEnum
 from pathlib import Path
 
 import asyncpg
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from infra.kafka import stop_admin_quietly
+from infra.kafka import start_admin, stop_admin_quietly
+from infra.kafka_access import KafkaAccess, KafkaRefuses, sentence
 from infra.local.ports import is_free
 from infra.migrate import applied, newest
 from infra.postgres import TRANSIENT, connect
-from infra.topics_admin import topic_config
+from infra.settings import KafkaSettings
+from infra.topics_admin import Copies, copies, topic_config
 from schemas import topics
 from schemas.boundaries import Boundaries, BoundaryFileError
 
@@ -117,18 +118,23 @@ def _schema(version: int) -> Check:
     return Check("schema", State.OK, f"version {version} is current")
 
 
-async def kafka(bootstrap: str, *, embedded: bool) -> list[Check]:
-    """The brokers, and each topic's partitions and settings against what the project makes them with."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="patriot-doctor", request_timeout_ms=5_000)
+async def kafka(access: KafkaAccess, outside: KafkaSettings | None) -> list[Check]:
+    """The brokers, and each topic's partitions and settings against what the project makes them with.
+
+    `outside` is None for the embedded broker.
+    """
+    bootstrap = access.bootstrap
     try:
-        await admin.start()
+        admin = await start_admin(access, "patriot-doctor", request_timeout_ms=5_000)
+    except (KafkaError, OSError, TimeoutError) as error:
+        return _no_kafka(bootstrap, error)
+    try:
         cluster = await admin.describe_cluster()
         described = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
         resources = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics.ALL]
         answers = await admin.describe_configs([one for one in resources if one.name in described])
     except (KafkaError, OSError, TimeoutError) as error:
-        failed = Check("Kafka", State.FAIL, f"nobody answers at {bootstrap} ({type(error).__name__})")
-        return [failed, Check("topics", State.SKIP, "no Kafka to ask")]
+        return _no_kafka(bootstrap, error)
     finally:
         await stop_admin_quietly(admin)
     configs = {
@@ -139,11 +145,20 @@ async def kafka(bootstrap: str, *, embedded: bool) -> list[Check]:
     brokers = len(cluster["brokers"])
     return [
         Check("Kafka", State.OK, f"{brokers} broker{'s' if brokers > 1 else ''} at {bootstrap}"),
-        _topics(described, configs, embedded=embedded),
+        _topics(
+            described,
+            configs,
+            copies(brokers, outside.kafka_replication, outside.kafka_min_insync) if outside else None,
+        ),
     ]
 
 
-def _topics(partitions: dict[str, int], configs: dict[str, dict[str, str]], *, embedded: bool) -> Check:
+def _no_kafka(bootstrap: str, error: BaseException) -> list[Check]:
+    why = str(error) if isinstance(error, KafkaRefuses) else f"nobody answers at {bootstrap} ({sentence(error)})"
+    return [Check("Kafka", State.FAIL, why), Check("topics", State.SKIP, "no Kafka to ask")]
+
+
+def _topics(partitions: dict[str, int], configs: dict[str, dict[str, str]], kept: Copies | None) -> Check:
     wrong: list[str] = []
     for topic in topics.ALL:
         if topic.name not in partitions:
@@ -153,7 +168,7 @@ def _topics(partitions: dict[str, int], configs: dict[str, dict[str, str]], *, e
             wrong.append(f"{topic.name} has {partitions[topic.name]} partitions instead of {topic.partitions}")
         wrong += [
             f"{topic.name} has {name}={configs.get(topic.name, {}).get(name)} instead of {value}"
-            for name, value in topic_config(topic, embedded=embedded).items()
+            for name, value in topic_config(topic, kept).items()
             if configs.get(topic.name, {}).get(name) != value
         ]
     if wrong:

@@ -12,6 +12,7 @@ import click
 import msgspec
 from aiokafka.errors import KafkaError
 
+from infra.kafka_access import KafkaRefuses, sentence
 from infra.local import addresses, kafka_warmup, process
 from infra.local.keeper import Keeper, Startable
 from infra.local.options import Options, choose_port, environment
@@ -19,6 +20,7 @@ from infra.local.service import Service
 from infra.local.services import Places, Simulation, services
 from infra.local.stack import Stack
 from infra.local.trouble import Trouble
+from infra.settings import KafkaSettings
 from infra.topics_admin import TopicsError, ensure_topics
 
 #: A service that dies this often before it was ever ready will not get better by itself.
@@ -108,12 +110,20 @@ class City:
             await self._stack.kafka.start()
         bootstrap = outside or self._stack.kafka.bootstrap
         try:
-            made = await ensure_topics(bootstrap, embedded=outside is None)
+            if outside is None:
+                made = await ensure_topics(bootstrap, embedded=True)
+            else:
+                asked = KafkaSettings(kafka_bootstrap=outside)
+                made = await ensure_topics(
+                    asked.kafka, embedded=False, replication=asked.kafka_replication, min_insync=asked.kafka_min_insync
+                )
         except TopicsError as error:
             raise Trouble(f"Kafka: {error}.") from error
+        except KafkaRefuses as error:
+            raise Trouble(f"{error}.") from error
         except (KafkaError, OSError, TimeoutError) as error:
             where = f"Kafka at {bootstrap} (--kafka-bootstrap)" if outside else "The embedded Kafka"
-            raise Trouble(f"{where} does not answer ({type(error).__name__}).") from error
+            raise Trouble(f"{where} does not answer ({sentence(error)}).") from error
         if made:
             say(f"Made {len(made)} topics.")
         return bootstrap

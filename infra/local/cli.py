@@ -35,6 +35,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "desk": Subcommand("dispatcher.desk.__main__:command", "Service: questions and commands of staff.", service=True),
     "feed": Subcommand("command_center_ui.__main__:command", "Service: the live feed for the wall.", service=True),
     "simulate": Subcommand("infra.simulate.__main__:command", "A city acting through the public API.", service=True),
+    "replay": Subcommand("infra.replay.__main__:command", "Send recorded reports or readings again."),
     "migrate": Subcommand("infra.migrate:command", "Bring the database to the newest schema.", finds=True),
     "doctor": Subcommand("infra.local.doctor:command", "Check ports, disk, clock, Kafka, PostgreSQL and more."),
     "user": Subcommand("dispatcher.desk.accounts_cli:user", "Accounts of staff.", finds=True),
@@ -93,7 +94,9 @@ def main() -> None:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
-        _complain(f"PATRIOT_{name}: {first['msg']}. Set it in the environment or as an option.")
+        if name:
+            _complain(f"PATRIOT_{name}: {first['msg']}. Set it in the environment or as an option.")
+        _complain(f"{first['msg'].removeprefix('Value error, ')}.")  # of several together; it names them itself
     except BrokenPipeError:  # `patriot … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

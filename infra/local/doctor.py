@@ -9,9 +9,11 @@ from pathlib import Path
 
 import click
 
+from infra.kafka_access import KafkaAccess
 from infra.local import addresses, check
 from infra.local.check import Check, State
 from infra.local.data_dir import is_taken
+from infra.settings import KafkaSettings
 
 
 @click.command("doctor")
@@ -73,11 +75,13 @@ async def _ask(running: addresses.Addresses | None, kafka: str | None, postgres:
             check.clock(now, None),
         ]
     )
-    of_kafka = (
-        await check.kafka(bootstrap, embedded=ours and kafka is None)
-        if bootstrap
-        else [Check("Kafka", State.SKIP, "embedded, and not running now")]
-    )
+    if bootstrap is None:
+        of_kafka = [Check("Kafka", State.SKIP, "embedded, and not running now")]
+    elif ours and kafka is None:
+        of_kafka = await check.kafka(KafkaAccess(bootstrap), None)
+    else:
+        outside = KafkaSettings(kafka_bootstrap=bootstrap)
+        of_kafka = await check.kafka(outside.kafka, outside)
     return [*of_kafka, *of_postgres]
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from infra.local.ports import find_free, is_free
 from infra.local.trouble import Trouble, of_os_error
+from infra.settings import KafkaSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,9 @@ def environment(
         "PYTHONUNBUFFERED": "1",
     }
     environment = dict(os.environ)
+    if options.kafka_bootstrap is None:  # what is told of an outside Kafka is not for ours
+        for name in KafkaSettings.model_fields:
+            environment.pop(f"PATRIOT_{name.upper()}", None)
     for name, value in told.items():
         if value is None:
             environment.pop(name, None)

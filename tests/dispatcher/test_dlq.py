@@ -88,7 +88,7 @@ async def test_a_copy_goes_to_the_dead_letters_topic_and_a_replay_to_the_source(
     await make_topic(bootstrap, topics.dead_letters_of(name), partitions=1)
     head = headers("e-3")
     (letter,) = await set_aside(stack, pool, name, (b"\xff", b"not json", head))
-    async with relaying(Relay(0, postgres_dsn=stack.postgres.dsn, kafka_bootstrap=bootstrap)):
+    async with relaying(Relay(0, postgres_dsn=stack.postgres.dsn, kafka=bootstrap)):
         await until(lambda: is_empty(pool))
         (copy,) = await read_all(bootstrap, topics.dead_letters_of(name))
         assert (copy.key, copy.value, list(copy.headers[: len(head)])) == (b"\xff", b"not json", head)
@@ -117,7 +117,7 @@ async def test_a_replayed_message_has_its_effect_once_the_mistake_is_mended(
 
     mended = Counted(name, [name], mended=True)
     async with (
-        relaying(Relay(0, postgres_dsn=stack.postgres.dsn, kafka_bootstrap=bootstrap)),
+        relaying(Relay(0, postgres_dsn=stack.postgres.dsn, kafka=bootstrap)),
         consuming(Consumer(mended, pool, options(bootstrap))),
     ):
         assert (await patriot_dlq(stack, "replay", "--all", "--topic", name)).exit_code == 0
@@ -142,7 +142,7 @@ async def test_the_largest_record_that_kafka_takes_has_a_copy_and_is_replayed(
     await stranger.send_and_wait(name, largest, headers=head)
     await stop_quietly(stranger)
     (letter,) = await set_aside(stack, pool, name)
-    async with relaying(Relay(0, postgres_dsn=stack.postgres.dsn, kafka_bootstrap=bootstrap)):
+    async with relaying(Relay(0, postgres_dsn=stack.postgres.dsn, kafka=bootstrap)):
         assert (await patriot_dlq(stack, "replay", str(letter))).exit_code == 0
         await until(lambda: is_empty(pool))
     (copy,) = await read_all(bootstrap, topics.dead_letters_of(name))

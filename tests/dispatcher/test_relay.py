@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("empty_outbox")
 
 def relay(stack: Stack) -> Relay:
     """A relay of the one shard."""
-    return Relay(0, postgres_dsn=stack.postgres.dsn, kafka_bootstrap=stack.kafka.bootstrap)
+    return Relay(0, postgres_dsn=stack.postgres.dsn, kafka=stack.kafka.bootstrap)
 
 
 @asynccontextmanager

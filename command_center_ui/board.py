@@ -5,6 +5,7 @@ the same rows under the same offsets, which is what lets a client resume on anot
 """
 
 from base64 import urlsafe_b64encode
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,10 @@ _KEEP_GONE: Final = 50_000
 def epoch_of(topic_id: UUID, row_format: int = ROW_FORMAT) -> str:
     """Eight characters that change when the topic is made anew or the row format changes, and only then."""
     return urlsafe_b64encode(sha256(b"%b/%d" % (topic_id.bytes, row_format)).digest()[:6]).decode()
+
+
+def _offset_of(pulse: tuple[int, object]) -> int:
+    return pulse[0]
 
 
 @dataclass(slots=True)
@@ -82,7 +87,8 @@ class Board:
         #: (second, offset of its first record), for the last 10 minutes: which offsets are recent enough.
         self._marks: deque[tuple[int, int]] = deque()
         self._pulses: dict[int, FeedPulsed] = {}
-        self._as_of: Mapping[FeedChannel, datetime] = {}
+        #: (offset of a pulse, how fresh each channel is from there on), oldest first; as far back as `_marks`.
+        self._as_of: list[tuple[int, Mapping[FeedChannel, datetime]]] = []
 
     def __getitem__(self, channel: FeedChannel) -> ChannelBoard:
         return self._channels[channel]
@@ -95,7 +101,7 @@ class Board:
                 return self._channels[record.channel].apply(record)
             case PulseRecord():
                 self._pulses[record.pulse.shard] = record.pulse
-                self._as_of = self._least(record.pulse.shards)
+                self._as_of.append((record.offset, self._least(record.pulse.shards)))
                 return True
 
     def pass_over(self, offset: int, at: float) -> None:
@@ -104,9 +110,12 @@ class Board:
         if not self._marks or int(at) > self._marks[-1][0]:
             self._marks.append((int(at), offset))
 
-    def as_of(self, channel: FeedChannel) -> datetime | None:
-        """Up to when everything acknowledged is contained; None until every shard has said so."""
-        return self._as_of.get(channel)
+    def as_of(self, channel: FeedChannel, offset: int | None = None) -> datetime | None:
+        """Up to when everything acknowledged is contained in what was read (up to `offset`); None until every shard
+        has said so, and for offsets that are no longer recoverable."""
+        until = self.offset if offset is None else offset
+        known = bisect_right(self._as_of, until, key=_offset_of)
+        return self._as_of[known - 1][1].get(channel) if known else None
 
     def trim(self, wall: datetime, looked_at: Mapping[FeedChannel, int] | None = None) -> None:
         """Let go of changes that are older than 10 minutes; of those that arrive as old, only up to the offset that
@@ -114,6 +123,9 @@ class Board:
         oldest = wall.timestamp() - KEEP_S
         while self._marks and self._marks[0][0] < oldest:
             self._marks.popleft()
+        if self._marks:
+            # The newest pulse before the first mark still counts at it.
+            del self._as_of[: max(bisect_right(self._as_of, self._marks[0][1], key=_offset_of) - 1, 0)]
         for name, channel in self._channels.items():
             channel.ring.trim(oldest, (looked_at or {}).get(name, self.offset))
 

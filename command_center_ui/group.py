@@ -91,32 +91,32 @@ class Group:
         """The next frame for a member that stopped at `since`, below `sent`; members that stopped together share it."""
         chunk = self._catch_ups.get(since)
         if chunk is None:
-            joined = join(self.board[self.view.channel].ring, since, self.sent, self.view)
+            joined = join(self.board[self.view.channel], since, self.sent, self.view)
             chunk = self._catch_ups[since] = self._chunk(since, joined.offset, joined.pubs, now)
         return chunk
 
     def _due(self, now: Instant) -> list[Chunk]:
-        ring = self.board[self.view.channel].ring
-        as_of = self.board.as_of(self.view.channel)
+        channel = self.board[self.view.channel]
+        ring = channel.ring
         if self.scanned < ring.lost:
             # More came at once than the ring keeps: nobody can be told what it was. Members find that they have lost
             # track, and start afresh.
             self.sent = self.scanned = ring.lost
         new = ring.newest > self.scanned
         rows_may_go = self.view.channel not in FAST or now.steady - self.rows_at >= FAST_EVERY_S
-        time_for_a_word = now.steady - self.pushed_at >= HEARTBEAT_S or as_of != self.as_of
         chunks: list[Chunk] = []
         if new and rows_may_go:
             complete = False
             while not complete:
-                pubs, self.scanned, complete = join(ring, self.scanned, self.board.offset, self.view)
+                pubs, self.scanned, complete = join(channel, self.scanned, self.board.offset, self.view)
                 if pubs:
                     chunks.append(self._chunk(self.sent, self.scanned, pubs, now))
                     self.sent = self.scanned
                     self.rows_at = now.steady
         elif not new:
             self.scanned = self.board.offset
-        if not chunks and time_for_a_word:
+        as_of = self.board.as_of(self.view.channel, self.scanned)
+        if not chunks and (now.steady - self.pushed_at >= HEARTBEAT_S or as_of != self.as_of):
             chunks.append(self._chunk(self.sent, self.scanned, [], now))
             self.sent = self.scanned
         if chunks:
@@ -136,7 +136,8 @@ class Group:
 
     def _chunk(self, since: int, offset: int, pubs: list[bytes], now: Instant) -> Chunk:
         channel = self.view.channel
-        as_of = self.board.as_of(channel)
+        # What is on its way is not there yet: rows of a fast channel that wait, the rest of what a client missed.
+        as_of = self.board.as_of(channel, offset)
         # Clients of an empty topic were told that they are at 0.
         told = max(since, 0), max(offset, 0)
         return Chunk(since, offset, frame.push(channel, self.epoch, *told, at=now.wall, as_of=as_of, pubs=pubs))

@@ -91,7 +91,7 @@ class Portions:
         # Up to the node's own offset, so it holds for that offset only.
         kept = self._missed.get(key, self._board.offset)
         if kept is None and self._may_make():
-            joined = join(self._board[view.channel].ring, since, self._board.offset, view)
+            joined = join(self._board[view.channel], since, self._board.offset, view)
             return self._missed.put(key, self._board.offset, joined)
         return kept
 

@@ -32,6 +32,10 @@ class Change:
     #: When the report arrived that made this version; None when no new report did.
     fresh_report: datetime | None = None
 
+    def tags(self) -> tuple[Tags, ...]:
+        """All that are known to have been the row's, until this change and with it."""
+        return self.before if self.row is None else (*self.before, self.row.tags)
+
     @property
     def removal(self) -> bytes:
         """The publication that takes the row away: key only."""

@@ -57,10 +57,10 @@ class Row:
         """The row as an entry of `state`."""
         return b'{"key":%b,"data":%b}' % (self.name, self.shaped(shape))
 
-    def publication(self, shape: Shape) -> bytes:
-        """The row as an entry of `pubs` or `publications`."""
+    def publication(self, shape: Shape, offset: int) -> bytes:
+        """The row as an entry of `pubs` or `publications`, for a change at `offset`: its own, or one before it."""
         return b'{"offset":%d,"key":%b,"tags":%b,"data":%b}' % (
-            self.offset,
+            offset,
             self.name,
             self.tags_json,
             self.shaped(shape),

@@ -1,6 +1,6 @@
 """What goes out to many: joined pushes, parts of the state, clients that are slow, records that are odd."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -273,3 +273,64 @@ def test_a_group_ends_with_its_last_member(node: Node, topic: Topic) -> None:
     assert len(list(node.hub._groups)) == 1
     node.hub.gone(client.session)
     assert list(node.hub._groups) == []
+
+
+def test_as_of_of_a_fast_channel_waits_for_its_rows(node: Node, topic: Topic) -> None:
+    node.reads(topic.pulse(as_of=NOON))
+    client = node.client()
+    client.subscribes(FeedChannel.SENSORS)
+    for n in (1, 2):
+        node.reads(topic.put("S-1", row("S-1", n), channel=FeedChannel.SENSORS))
+        node.tick()
+    later = NOON + timedelta(seconds=3)
+    node.reads(topic.pulse(as_of=later))
+    told = []
+    while len(told) < 3:
+        node.tick(0.5)
+        told += client.reads()
+    first, waiting, second = (said["push"] for said in told)
+    assert [pub["data"]["version"] for pub in first["pubs"]] == [1]
+    assert waiting["pubs"] == []
+    assert datetime.fromisoformat(waiting["as_of"]) == NOON, "version 2 is on its way"
+    assert [pub["data"]["version"] for pub in second["pubs"]] == [2]
+    assert datetime.fromisoformat(second["as_of"]) == later
+
+
+def test_as_of_of_half_of_what_was_missed_is_that_of_the_half(node: Node, topic: Topic) -> None:
+    node.reads(topic.pulse(as_of=NOON))
+    client = node.client()
+    client.subscribes()
+    node.tick(0.5)
+    client.reads()
+    burst = [topic.put(f"INC-{n}", row(f"INC-{n}", text="x" * 9_000)) for n in range(24)]
+    later = NOON + timedelta(seconds=3)
+    node.reads(*burst, topic.pulse(as_of=later))
+    told = []
+    for _ in range(5):
+        node.tick()
+        told += [said["push"] for said in client.reads()]
+    assert len(told) > 1
+    assert [datetime.fromisoformat(push["as_of"]) for push in told] == [NOON] * (len(told) - 1) + [later]
+
+
+def test_who_got_a_newer_row_with_the_state_is_not_set_back_by_what_it_missed_meanwhile(
+    node: Node, topic: Topic
+) -> None:
+    """The last part of the state comes after the row has changed; what changed meanwhile fills several frames."""
+    node.reads(*(topic.put(f"INC-{n:02}", row(f"INC-{n:02}", text="x" * 9_000)) for n in range(60)))
+    client = node.client()
+    client.follower.asked[2] = "incidents"
+    client.says(subscribe={"channel": "incidents"})
+    client.reads(len(client.paper.waiting[0].payload))  # the answer, and not yet a part
+    for version in (2, 3):
+        node.reads(topic.put("INC-59", row("INC-59", version)))
+        node.reads(*(topic.put(f"INC-{n:02}", row(f"INC-{n:02}", version, text="x" * 9_000)) for n in range(20)))
+        node.tick()
+    shown = []
+    while client.paper.waiting:
+        client.reads(len(client.paper.waiting[0].payload))
+        if "INC-59" in client.rows:
+            shown.append(client.rows["INC-59"]["version"])
+        node.tick()
+    assert shown == sorted(shown)
+    assert shown[-1] == 3

@@ -9,10 +9,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import asyncpg
 import structlog
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from dispatcher import breaker, metrics
@@ -21,7 +23,7 @@ from dispatcher.breaker import Breaker
 from dispatcher.effects import Effects
 from dispatcher.mirror import Mirror
 from dispatcher.offset_store import Mark
-from dispatcher.ownership import Ownership
+from dispatcher.ownership import Ownership, TopicIds
 from dispatcher.reader import OutOfRange, Reader, Records, Unreadable
 from dispatcher.settling import Limits, Settler, Unavailable, connected
 from dispatcher.supervise import pause
@@ -55,6 +57,16 @@ class ConsumerOptions:
     batch_timeout_s: float = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What works with one client while it is in the group."""
+
+    ownership: Ownership
+    reader: Reader
+    settler: Settler
+    mirror: Mirror
+
+
 class Consumer:
     """Reads the topics of `effects` and has them applied. `run` it, and again after it raised."""
 
@@ -69,8 +81,7 @@ class Consumer:
         self._breaker_seen_at = float("-inf")
         self._trouble: str | None = "not started"
         self._alarm_until = float("-inf")
-        self._ownership: Ownership | None = None
-        self._settler: Settler | None = None
+        self._member: Member | None = None
 
     # what others ask ------------------------------------------------------------------------------------------------
 
@@ -80,11 +91,11 @@ class Consumer:
             why = f"stopped by its breaker ({self._stopped_because}); `patriot dlq resume {self.name}` lets it go on"
         elif self._trouble is not None:
             why = self._trouble
-        elif self._ownership is None or self._settler is None or not self._ownership.joined:
+        elif self._member is None or not self._member.ownership.joined:
             why = "not yet in its group"
-        elif self._settler.trouble is not None:
-            why = self._settler.trouble
-        elif self._ownership.unclaimed:
+        elif self._member.settler.trouble is not None:
+            why = self._member.settler.trouble
+        elif self._member.ownership.unclaimed:
             why = "partitions could not be claimed"
         elif time.monotonic() < self._alarm_until:
             why = "records were gone, or a partition ended before them; it is read again from its beginning"
@@ -94,7 +105,7 @@ class Consumer:
 
     async def freshness(self, now: datetime) -> list[Mark]:
         """Up to when each partition of ours is contained (see `Ownership.freshness`); empty while not in the group."""
-        return await self._ownership.freshness(now) if self._ownership is not None else []
+        return await self._member.ownership.freshness(now) if self._member is not None else []
 
     # life -----------------------------------------------------------------------------------------------------------
 
@@ -113,28 +124,34 @@ class Consumer:
             session_timeout_ms=options.session_timeout_ms,
             max_poll_records=options.max_batch,
         )
-        session_timeout = options.session_timeout_ms / 1000
-        ownership = Ownership(self.name, client, self._pool, options.kafka, session_timeout=session_timeout)
-        reader, mirror = Reader(client, ownership), Mirror(client)
-        limits = Limits(options.max_batch, options.batch_timeout_s, options.session_timeout_ms)
-        settler = Settler(self._effects, self._pool, limits, self._breaker, ownership, mirror, reader.rest)
-        beside = [asyncio.create_task(mirror.run()), asyncio.create_task(ownership.watch_topics())]
-        self._ownership, self._settler, self._trouble = ownership, settler, None
+        member = self.member(client, partial(topic_ids, options.kafka))
+        beside = [asyncio.create_task(member.mirror.run()), asyncio.create_task(member.ownership.watch_topics())]
+        self._member, self._trouble = member, None
         try:
             # Only now: the listener needs the client from the first rebalance on.
-            client.subscribe(topics=list(self._effects.topics), listener=ownership)
+            client.subscribe(topics=list(self._effects.topics), listener=member.ownership)
             while not stop.is_set():
-                await self._turn(reader, ownership, settler, stop)
-            await mirror.flush()
+                await self.turn(member, stop)
+            await member.mirror.flush()
         except Exception as error:
             self._trouble = f"starts again after {sentence(error)}"
             raise
         finally:
-            self._ownership = self._settler = None
+            self._member = None
             for task in beside:
                 task.cancel()
             await stop_quietly(client)
-            ownership.forget()
+            member.ownership.forget()
+
+    def member(self, client: AIOKafkaConsumer, topic_ids: TopicIds) -> Member:
+        """What works with one client; its `ownership` is the listener that the client tells of rebalances."""
+        options = self._options
+        session_timeout = options.session_timeout_ms / 1000
+        ownership = Ownership(self.name, client, self._pool, topic_ids, session_timeout=session_timeout)
+        reader, mirror = Reader(client, ownership), Mirror(client)
+        limits = Limits(options.max_batch, options.batch_timeout_s, options.session_timeout_ms)
+        settler = Settler(self._effects, self._pool, limits, self._breaker, ownership, mirror, reader.rest)
+        return Member(ownership, reader, settler, mirror)
 
     async def _topics_exist(self, stop: asyncio.Event) -> bool:
         """Wait for them; False when it is time to stop."""
@@ -150,7 +167,9 @@ class Consumer:
                 return True
         return False
 
-    async def _turn(self, reader: Reader, ownership: Ownership, settler: Settler, stop: asyncio.Event) -> None:
+    async def turn(self, member: Member, stop: asyncio.Event) -> None:
+        """Read once, and settle what was read. Raises as `run` does."""
+        ownership, reader, settler = member.ownership, member.reader, member.settler
         if await self._is_stopped():
             await reader.rest(_BREAKER_EVERY_S)
             return

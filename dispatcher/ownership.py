@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -14,8 +15,6 @@ from aiokafka.errors import KafkaError
 
 from dispatcher import metrics, offset_store
 from dispatcher.offset_store import Claim, Mark, Move, Place
-from infra.kafka_access import KafkaAccess
-from infra.kafka_topic_id import topic_ids
 from infra.postgres import Pool
 
 log = structlog.get_logger()
@@ -28,6 +27,10 @@ _ENDS_TIMEOUT_S: Final = 3.0
 _WATCH_TOPICS_S: Final = 15.0
 #: What keeps us from claiming, for now.
 _ERRORS: Final = (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+
+#: Asks Kafka for the ids of topics by their names. Raises `KafkaError`, OSError or TimeoutError.
+TopicIds = Callable[[Sequence[str]], Awaitable[Mapping[str, UUID]]]
 
 
 class Stray(Exception):
@@ -56,7 +59,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
     """
 
     def __init__(
-        self, name: str, consumer: AIOKafkaConsumer, pool: Pool, kafka: KafkaAccess | str, *, session_timeout: float
+        self, name: str, consumer: AIOKafkaConsumer, pool: Pool, topic_ids: TopicIds, *, session_timeout: float
     ) -> None:
         self.owned: dict[TopicPartition, Owned] = {}
         self.generation = 0
@@ -64,7 +67,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         self._name = name
         self._consumer = consumer
         self._pool = pool
-        self._kafka = kafka
+        self._topic_ids = topic_ids
         self._session_timeout = session_timeout
         #: Assigned and not ours yet: when to try again (monotonic), and whether to start over.
         self._unclaimed: dict[TopicPartition, float] = {}
@@ -143,7 +146,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
 
     async def _claim_in_database(self, partitions: Collection[TopicPartition]) -> tuple[list[Claim], Mapping[str, str]]:
         topics = sorted({tp.topic for tp in partitions})
-        ids = {name: str(found) for name, found in (await topic_ids(self._kafka, topics)).items()}
+        ids = {name: str(found) for name, found in (await self._topic_ids(topics)).items()}
         beginnings: Mapping[TopicPartition, int] = await self._consumer.beginning_offsets(list(partitions))
         places = [
             Place(tp.topic, ids[tp.topic], tp.partition, beginnings[tp], tp in self._start_over) for tp in partitions
@@ -193,7 +196,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
             if not self.owned:
                 continue
             try:
-                ids = await topic_ids(self._kafka, sorted({tp.topic for tp in self.owned}))
+                ids = await self._topic_ids(sorted({tp.topic for tp in self.owned}))
             except (KafkaError, OSError, TimeoutError):
                 continue
             async with self.writing:

@@ -74,7 +74,7 @@ class Relay:
         connection: Plain | None = None
         try:
             connection = await connect(self._dsn, application=f"patriot-{self.name}", idle_session_timeout=_IDLE_LIMIT)
-            if not await self._lead(connection, stop):
+            if not await self._wait_to_lead(connection, stop):
                 return
             producer = await self._while_alive(connection, self._new_producer())
             await connection.add_listener(outbox_store.WAKE_CHANNEL, lambda *_: self._wake.set())
@@ -82,7 +82,7 @@ class Relay:
             self._trouble = None
             log.info("relay_leads", shard=self._shard)
             while not stop.is_set():
-                await self._relay(connection, producer)
+                await self.turn(connection, producer)
         except Exception as error:
             self._trouble = sentence(error)
             raise
@@ -94,10 +94,14 @@ class Relay:
             if producer is not None:
                 await stop_quietly(producer)
 
-    async def _lead(self, connection: Plain, stop: asyncio.Event) -> bool:
-        """Wait for the shard's lock; False when it is time to stop."""
+    async def lead(self, connection: Plain) -> bool:
+        """Take the shard's lock, for as long as the session lives; False while another one has it."""
+        return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK, self._shard))
+
+    async def _wait_to_lead(self, connection: Plain, stop: asyncio.Event) -> bool:
+        """False when it is time to stop."""
         while not stop.is_set():
-            if await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK, self._shard):
+            if await self.lead(connection):
                 return True
             self._trouble = None  # another one does the work
             await pause(stop, _STANDBY_S)
@@ -113,8 +117,8 @@ class Relay:
                 max_record_bytes=topics.DEAD_LETTER_BYTES,
             )
 
-    async def _relay(self, connection: Plain, producer: AIOKafkaProducer) -> None:
-        """One turn: read, send, mark; or wait for something to send."""
+    async def turn(self, connection: Plain, producer: AIOKafkaProducer) -> None:
+        """Read, send, mark; or wait for something to send. Raises as `run` does."""
         self._wake.clear()
         waiting = await outbox_store.select_waiting(connection, self._shard, most=_MOST, most_bytes=_MOST_BYTES)
         if not waiting:

@@ -1,8 +1,13 @@
-"""A line before and after each attempt, so that what a system says can be held against what it did."""
+"""A line on disk before and after each attempt, so that what a system says can be held against what it did."""
 
-from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+import msgspec
 
 
 class Outcome(StrEnum):
@@ -13,47 +18,88 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Wish(msgspec.Struct, frozen=True):
+    """One thing that somebody wanted done, in as many attempts as it took."""
+
+    #: In the report's text, so that it is found wherever the report is.
+    key: str
+    kind: Literal["report", "readings", "poison"]
+    #: Reports of one event meet at its place; None: a report at a place of its own.
+    event: str | None = None
+    #: Sensor and time of each reading.
+    readings: tuple[tuple[str, datetime], ...] = ()
+
+
+class _Line(msgspec.Struct, omit_defaults=True):
+    at: datetime
+    key: str
+    #: Before an attempt; its first line has the whole wish.
+    begins: Wish | None = None
+    #: After it.
+    outcome: Outcome | None = None
+    #: Of a report; of poison the place in its topic.
+    identity: str | None = None
+
+
 @dataclass
 class Entry:
-    """One thing that a client wanted done, under one Idempotency-Key, in as many attempts as it took."""
+    """A wish and what is known of it."""
 
-    key: str
+    wish: Wish
     outcomes: list[Outcome] = field(default_factory=list)
-    #: What was answered with a 202, attempt by attempt.
-    receipts: list[tuple[str, str]] = field(default_factory=list)
+    #: What was answered, attempt by attempt.
+    identities: list[str] = field(default_factory=list)
+    #: Attempts begun and not yet answered.
+    _open: int = 0
 
     @property
     def acknowledged(self) -> bool:
-        return bool(self.receipts)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The three things that must be nothing."""
-
-    #: Acknowledged, and not there.
-    lost: list[str]
-    #: There, and nobody asked for it (or it was refused).
-    ghosts: list[str]
-    #: One wish, more than one thing.
-    doubled: list[str]
+        return Outcome.OK in self.outcomes
 
     @property
-    def clean(self) -> bool:
-        return not (self.lost or self.ghosts or self.doubled)
+    def may_exist(self) -> bool:
+        """Whether any attempt may have had an effect: one that was begun and not refused."""
+        return self._open > 0 or any(outcome is not Outcome.REFUSED for outcome in self.outcomes)
 
 
-def judge(entries: list[Entry], found: list[tuple[str, str]]) -> Verdict:
-    """Hold the ledger against what was found: pairs of (key, id), one for each thing that exists."""
-    by_key: dict[str, set[str]] = {}
-    for key, identity in found:
-        by_key.setdefault(key, set()).add(identity)
-    asked = {entry.key: entry for entry in entries}
-    lost = [
-        identity for entry in entries for identity, _ in entry.receipts if identity not in by_key.get(entry.key, set())
-    ]
-    ghosts = [key for key in by_key if key not in asked or set(asked[key].outcomes) == {Outcome.REFUSED}]
-    doubled = [key for key, identities in by_key.items() if len(identities) > 1]
-    answers = Counter((entry.key, receipt) for entry in entries for receipt in set(entry.receipts))
-    doubled += [entry.key for entry in entries if sum(1 for key, _ in answers if key == entry.key) > 1]
-    return Verdict(lost, ghosts, doubled)
+class Ledger:
+    """Written as the load goes on. The verdict reads the file, not our memory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = path.open("ab", buffering=0)
+
+    def before(self, wish: Wish) -> None:
+        """An attempt begins."""
+        self._write(_Line(datetime.now(UTC), wish.key, begins=wish))
+
+    def after(self, wish: Wish, outcome: Outcome, identity: str | None = None) -> None:
+        """It ended so; `identity` of what was acknowledged."""
+        self._write(_Line(datetime.now(UTC), wish.key, outcome=outcome, identity=identity))
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _write(self, line: _Line) -> None:
+        self._file.write(msgspec.json.encode(line) + b"\n")
+
+
+def read(path: Path) -> list[Entry]:
+    """Every wish of a ledger, in the order of first attempts."""
+    return entries(msgspec.json.decode(line, type=_Line) for line in path.read_bytes().splitlines())
+
+
+def entries(lines: Iterable[_Line]) -> list[Entry]:
+    """Lines put together."""
+    found: dict[str, Entry] = {}
+    for line in lines:
+        if line.begins is not None:
+            entry = found.setdefault(line.key, Entry(line.begins))
+            entry._open += 1
+        elif line.outcome is not None:
+            entry = found[line.key]
+            entry._open -= 1
+            entry.outcomes.append(line.outcome)
+            if line.identity is not None:
+                entry.identities.append(line.identity)
+    return list(found.values())

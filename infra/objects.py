@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import secrets
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -46,7 +47,12 @@ class Objects:
         Of several callers at once one gets True. `durable`: True is answered only once file and directory are on the
         disk; without it a power cut may forget the object again.
         """
-        return await self._run(lambda: self._put(self._path(key), data, durable))
+        given_up = threading.Event()
+        try:
+            return await self._run(lambda: self._put(self._path(key), data, durable, given_up))
+        except BaseException:
+            given_up.set()  # a disk that comes back later must not keep what its caller has answered 503 to
+            raise
 
     async def get(self, key: str) -> bytes | None:
         """The bytes under `key`, or None."""
@@ -76,7 +82,7 @@ class Objects:
     def _key(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix()
 
-    def _put(self, path: Path, data: bytes, durable: bool) -> bool:
+    def _put(self, path: Path, data: bytes, durable: bool, given_up: threading.Event) -> bool:
         if path.exists():
             return False
         half = path.parent / f"{_HALF}{secrets.token_hex(8)}"
@@ -95,6 +101,8 @@ class Objects:
                 if durable:
                     file.flush()
                     os.fsync(file.fileno())
+            if given_up.is_set():
+                return False
             try:
                 # Unlike rename, link refuses to replace: this is the conditional put.
                 os.link(half, path)

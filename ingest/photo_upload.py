@@ -12,6 +12,7 @@ from infra.openapi import describe
 from infra.problem import Problem, invalid, too_many, unavailable
 from ingest.form import ONE_PHOTO, Form, is_form, read_form
 from ingest.intake import Intake, intake_of
+from ingest.patience import Patience
 from ingest.uploads import Upload
 from schemas.wire import Record
 
@@ -49,7 +50,9 @@ class PhotoKept(Record, frozen=True):
 async def upload(request: Request) -> Response:
     """Kept means that the re-encoded photo is on disk."""
     intake = intake_of(request)
-    sender = await intake.access.staff(request)
+    patience = Patience()
+    with patience.counted():
+        sender = await intake.access.staff(request)
     wait = intake.throttles.staff.take(sender.name, asyncio.get_running_loop().time())
     if wait > 0:
         raise too_many("Too many photos and reports from you. Wait a little.", retry_after_s=int(wait) + 1)
@@ -60,14 +63,15 @@ async def upload(request: Request) -> Response:
         [photo] = form.photos
         if photo.size == 0:
             raise invalid("photo.0", "is empty")
-        return answer(PhotoKept(photo_id=await _keep(intake, photo, sender.name)), 201)
+        return answer(PhotoKept(photo_id=await _keep(intake, photo, sender.name, patience)), 201)
 
 
-async def _keep(intake: Intake, photo: Upload, by: str) -> str:
+async def _keep(intake: Intake, photo: Upload, by: str, patience: Patience) -> str:
     with intake.workers.admit(1) as admission:
         [encoded] = await admission.encode([photo.path])
     try:
-        return await intake.staff_photos.keep(by, datetime.now(UTC), encoded.full, encoded.thumbnail)
+        async with patience.limit():
+            return await intake.staff_photos.keep(by, datetime.now(UTC), encoded.full, encoded.thumbnail)
     except OSError as error:
         log.warning("object_store_away", error=type(error).__name__)
         raise unavailable("Photos cannot be kept right now. Nothing was taken; try again.") from error

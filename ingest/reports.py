@@ -18,6 +18,7 @@ from ingest.form import MAX_PHOTOS, MAX_REPORT_BYTES, Form, is_form, read_form
 from ingest.idempotency import MAX_LENGTH, check_key
 from ingest.intake import Intake, intake_of
 from ingest.metrics import Outcome
+from ingest.patience import Patience
 from ingest.submission import Submission
 from ingest.uploads import Upload
 from schemas.report import ReportDraft, ReportReceipt
@@ -84,19 +85,21 @@ async def submit(request: Request) -> Response:
 
 
 async def _submit(request: Request, intake: Intake) -> ReportReceipt:
-    sender = await intake.access.principal(request)
+    patience = Patience()
+    with patience.counted():
+        sender = await intake.access.principal(request)
     throttle, caller = _limit_of(request, intake, sender)
     now = asyncio.get_running_loop().time()
     _refuse_after(throttle.wait(caller, now))
     key = check_key(request.headers.get("idempotency-key"))
     if is_json(request):
         draft = decode_json(await read_body(request, MAX_REPORT_BYTES), ReportDraft)
-        return await _take(request, intake, sender, key, draft, [])
+        return await _take(request, intake, sender, key, draft, [], patience)
     if is_form(request):
         with Form() as form:
             await read_form(request, form, intake.uploads)
             draft = decode_json(form.report, ReportDraft)
-            return await _take(request, intake, sender, key, draft, form.photos)
+            return await _take(request, intake, sender, key, draft, form.photos, patience)
     raise await Body(request).refused(
         Problem(415, "media-type", "Send application/json in UTF-8, or multipart/form-data with a report part.")
     )
@@ -109,6 +112,7 @@ async def _take(
     key: str | None,
     draft: ReportDraft,
     photos: list[Upload],
+    patience: Patience,
 ) -> ReportReceipt:
     at = datetime.now(UTC)
     check_report(draft, sender, at)
@@ -119,7 +123,7 @@ async def _take(
     throttle, caller = _limit_of(request, intake, sender)
     _refuse_after(throttle.take(caller, asyncio.get_running_loop().time()))
     return await intake.submissions.take(
-        Submission(draft, photos, None if sender is None else sender.name, key, at, traceparent_of(request))
+        Submission(draft, photos, None if sender is None else sender.name, key, at, traceparent_of(request), patience)
     )
 
 

@@ -13,13 +13,13 @@ import h3
 import structlog
 
 from infra import failpoints, tracking_code
-from infra.kafka import PRODUCE_TIMEOUT_S
 from infra.photos import CONTENT_TYPE, Photos, photo_id
 from infra.problem import Problem, unavailable
 from ingest import metrics
 from ingest.headers import headers, rfc3339
 from ingest.idempotency import IdempotencyKeys, Promise, other_body
 from ingest.metrics import Outcome
+from ingest.patience import Patience
 from ingest.photos import EncodedPhoto, PhotoWorkers
 from ingest.publisher import NotHandedOver, OutcomeUnknown, Outgoing, Publisher
 from ingest.uploads import Upload
@@ -46,6 +46,7 @@ class Submission:
     idempotency_key: str | None
     at: datetime
     traceparent: str
+    patience: Patience
 
     def digest(self) -> str:
         """The same for the same parsed report with the same photo bytes in the same order."""
@@ -65,6 +66,7 @@ class Submissions:
         self._secret = secret
         #: Requests under way by the place of their key: the same one a second time waits for the first.
         self._under_way: dict[str, tuple[str, Future[ReportReceipt]]] = {}
+        self._erasing: set[asyncio.Task[None]] = set()
 
     async def take(self, submission: Submission) -> ReportReceipt:
         """The receipt, once Kafka has the report; for a repeated key the receipt that was given before."""
@@ -83,13 +85,26 @@ class Submissions:
             return await self._hand_over(submission, promise, ())
         with self._workers.admit(len(submission.photos)) as admission:
             encoded = await admission.encode([upload.path for upload in submission.photos])
-            kept = await self._keep(promise, encoded)
         try:
+            kept = await self._keep(submission.patience, promise, encoded)
             return await self._hand_over(submission, promise, kept)
-        except Problem as problem:
-            if problem.slug != "outcome-unknown":
-                await self._photos.erase(promise.report_id)
+        except (Problem, OSError) as error:
+            if not (isinstance(error, Problem) and error.slug == "outcome-unknown"):
+                self._erase(promise.report_id)
             raise
+
+    def _erase(self, report_id: str) -> None:
+        """Nobody waits for it: the disk may be what was slow."""
+
+        async def erase() -> None:
+            try:
+                await self._photos.erase(report_id)
+            except OSError as error:
+                log.warning("photos_left_behind", report_id=report_id, error=type(error).__name__)
+
+        task = asyncio.create_task(erase())
+        self._erasing.add(task)
+        task.add_done_callback(self._erasing.discard)
 
     async def _take_once(self, submission: Submission, key: str) -> ReportReceipt:
         name = self._keys.name(submission.sender or "", key)
@@ -114,25 +129,30 @@ class Submissions:
             del self._under_way[name]
 
     async def _settle(self, submission: Submission, name: str, digest: str) -> ReportReceipt:
-        promise = await self._keys.find(name)
+        patience = submission.patience
+        async with patience.limit():
+            promise = await self._keys.find(name)
+            kept_before = promise is not None and await self._keys.is_kept(name, promise)
         if promise is not None:
             if promise.digest != digest:
                 raise other_body()
-            if await self._keys.is_kept(name, promise):
+            if kept_before:
                 metrics.REPORTS.labels(Outcome.REPEATED).inc()
                 return _receipt(promise)
         # From here on it is sent, perhaps once more: the same event again has no second effect.
         with self._workers.admit(len(submission.photos)) as admission:
             encoded = await admission.encode([upload.path for upload in submission.photos])
             if promise is None:
-                promise = await self._keys.claim(name, self._promise(submission, digest))
+                async with patience.limit():
+                    promise = await self._keys.claim(name, self._promise(submission, digest))
                 if promise.digest != digest:
                     raise other_body()
                 failpoints.hit("ingest.after_idempotency")
-            kept = await self._keep(promise, encoded)
+            kept = await self._keep(patience, promise, encoded)
         receipt = await self._hand_over(submission, promise, kept)
         try:
-            await self._keys.keep(name, promise)
+            async with patience.limit():
+                await self._keys.keep(name, promise)
         except OSError as error:
             log.warning("object_store_away", error=type(error).__name__)
         return receipt
@@ -145,10 +165,11 @@ class Submissions:
             submitted_at=submission.at,
         )
 
-    async def _keep(self, promise: Promise, encoded: Sequence[EncodedPhoto]) -> tuple[Photo, ...]:
+    async def _keep(self, patience: Patience, promise: Promise, encoded: Sequence[EncodedPhoto]) -> tuple[Photo, ...]:
         kept = []
         for n, photo in enumerate(encoded, start=1):
-            sha = await self._photos.keep(promise.report_id, n, photo.full, photo.thumbnail)
+            async with patience.limit():
+                sha = await self._photos.keep(promise.report_id, n, photo.full, photo.thumbnail)
             kept.append(
                 Photo(
                     id=photo_id(promise.report_id, n),
@@ -161,7 +182,7 @@ class Submissions:
         return tuple(kept)
 
     async def _hand_over(self, submission: Submission, promise: Promise, photos: tuple[Photo, ...]) -> ReportReceipt:
-        deadline = asyncio.get_running_loop().time() + PRODUCE_TIMEOUT_S
+        deadline = submission.patience.deadline
         contact = _contact(submission, promise)
         try:
             if contact is not None:

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from infra.access import DeviceScope, Principal
 from infra.http import Body, PlainRoute, answer, is_json, not_json_type, read_body
-from infra.kafka import PRODUCE_TIMEOUT_S
 from infra.openapi import describe
 from infra.problem import too_many, unavailable
 from infra.trace import traceparent_of
@@ -19,6 +18,7 @@ from ingest import metrics
 from ingest.headers import headers, rfc3339
 from ingest.intake import Intake, intake_of
 from ingest.metrics import Outcome
+from ingest.patience import Patience
 from ingest.publisher import RECORD_OVERHEAD, NotHandedOver, OutcomeUnknown, Outgoing
 from ingest.readings import MAX_READINGS, sort
 from schemas import topics
@@ -67,7 +67,9 @@ MAX_BYTES: Final = 8 * 1024 * 1024
 async def take(request: Request) -> Response:
     """Taken means that Kafka has them on all in-sync replicas. The same reading again has no second effect."""
     intake = intake_of(request)
-    device = await intake.access.device(request, DeviceScope.TELEMETRY)
+    patience = Patience()
+    with patience.counted():
+        device = await intake.access.device(request, DeviceScope.TELEMETRY)
     _throttle(intake, device)
     if not is_json(request):
         raise await Body(request).refused(not_json_type())
@@ -77,17 +79,20 @@ async def take(request: Request) -> Response:
         body = await read_body(request, MAX_BYTES)
         found = sort(body, datetime.now(UTC))
         if found.accepted:
-            await _publish(intake, found.accepted, len(body), traceparent_of(request))
+            await _publish(intake, found.accepted, len(body), traceparent_of(request), patience)
     metrics.READINGS.labels(Outcome.ACCEPTED).inc(len(found.accepted))
     metrics.READINGS.labels(Outcome.REFUSED).inc(len(found.rejected))
     return answer(TelemetryReceipt(accepted=len(found.accepted), rejected=tuple(found.rejected)), 202)
 
 
-async def _publish(intake: Intake, readings: Sequence[Reading], body_size: int, traceparent: str) -> None:
-    deadline = asyncio.get_running_loop().time() + PRODUCE_TIMEOUT_S
+async def _publish(
+    intake: Intake, readings: Sequence[Reading], body_size: int, traceparent: str, patience: Patience
+) -> None:
     size = body_size + len(readings) * RECORD_OVERHEAD
     try:
-        await intake.publisher.publish_all(topics.TELEMETRY.name, _records(readings, traceparent), size, deadline)
+        await intake.publisher.publish_all(
+            topics.TELEMETRY.name, _records(readings, traceparent), size, patience.deadline
+        )
     except NotHandedOver as error:
         metrics.READINGS.labels(Outcome.UNAVAILABLE).inc(len(readings))
         raise unavailable("Readings cannot be taken right now. Nothing was taken; try again.") from error

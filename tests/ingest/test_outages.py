@@ -1,7 +1,11 @@
 """Kafka, PostgreSQL or the disk away: said within 5 s, and over when it is over."""
 
 import asyncio
+import io
+import os
 import re
+import resource
+import signal
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -9,9 +13,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
 from infra.local.stack import Stack
+from ingest.idempotency import IdempotencyKeys
 from tests.faults.process import Service
+from tests.faults.proxy import Proxy
 from tests.ingest.conftest import environment, open_sender
 from tests.ingest.intake import BOTH, JAM, STAFF, Sender, a_photo, is_refused, until, wifi
 
@@ -129,6 +136,80 @@ async def test_a_disk_that_cannot_be_used_is_503_and_reports_without_photo_go_on
         (gateway.data_dir / name).unlink()
     await gateway.report(a_photo(), key="k")
     assert await is_ready(gateway)
+
+
+async def test_a_disk_that_hangs_is_503_within_5_seconds_and_what_it_did_not_keep_is_not_there(
+    own: Stack, gateway: Sender
+) -> None:
+    # Opening a pipe waits for its other end: a read that hangs in the kernel, as on a disk that is away.
+    pipe = gateway.data_dir / "objects" / IdempotencyKeys.name("key:both", "hung")
+    pipe.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(pipe)
+    start = time.monotonic()
+    problem = is_refused(found := await gateway.post(JAM, a_photo(), key="hung"), 503)
+    assert time.monotonic() - start < 5 and int(found.headers["retry-after"]) > 0
+    assert problem["type"].endswith("/unavailable")
+    os.close(os.open(pipe, os.O_RDWR | os.O_NONBLOCK))  # it comes back
+    pipe.unlink()
+    receipt = await gateway.report(a_photo(), key="hung")
+    photos = gateway.data_dir / "objects" / "photos"
+    assert [path.name for path in photos.iterdir()] == [receipt["report_id"]]
+
+
+async def test_a_slow_postgresql_and_a_silent_kafka_together_are_503_within_5_seconds(
+    own: Stack, tmp_path: Path
+) -> None:
+    port = int(own.postgres.dsn.rpartition(":")[2].partition("/")[0])
+    async with Proxy(port) as postgres:
+        dsn = own.postgres.dsn.replace(f":{port}/", f":{postgres.port}/")
+        told = environment(own, tmp_path) | {"PATRIOT_POSTGRES_DSN": dsn}
+        with Service("ingest", tmp_path, "PATRIOT_PORT", told) as service:
+            await asyncio.to_thread(service.start)
+            async with open_sender(service.url, BOTH, own, tmp_path) as sender:
+                await sender.report()  # a connection is open; the session below is not known yet
+                assert own.kafka.child is not None
+                postgres.delay(0.35)
+                own.kafka.child.send(signal.SIGSTOP)
+                try:
+                    start = time.monotonic()
+                    is_refused(await sender.post(JAM, Authorization=f"Bearer {STAFF}"), 503)
+                    took = time.monotonic() - start
+                finally:
+                    own.kafka.child.send(signal.SIGCONT)
+                assert took < 5
+                # It did wait for both: the look-up alone took two round trips.
+                assert took > 2 * 0.7
+                await postgres.heal()
+                await until(lambda: is_ready(sender))
+                await sender.report()
+
+
+async def test_of_photos_that_do_not_all_fit_none_is_kept_and_reports_without_photo_go_on(
+    own: Stack, tmp_path: Path
+) -> None:
+    with Service("ingest", tmp_path, "PATRIOT_PORT", environment(own, tmp_path)) as service:
+        await asyncio.to_thread(service.start)
+        assert service.process is not None
+        # Noise, sent in poor quality, is larger once it is encoded as ours: what was sent fits, what is kept does not.
+        noise = Image.effect_noise((800, 600), 100).convert("RGB")
+        noise.save(sent := io.BytesIO(), "JPEG", quality=5)
+        limit = 2 * len(sent.getvalue())
+        unlimited = resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE, (limit, unlimited[1]))
+        async with open_sender(service.url, BOTH, own, tmp_path) as sender:
+            problem = is_refused(await sender.post(JAM, a_photo(), sent.getvalue()), 503)
+            assert problem["type"].endswith("/unavailable")
+            photos = sender.data_dir / "objects" / "photos"
+            await until(lambda: is_empty(photos))
+            await sender.report()
+            await sender.report(a_photo())
+            resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE, unlimited)
+            receipt = await sender.report(a_photo(), sent.getvalue())
+        assert len(list((photos / receipt["report_id"]).iterdir())) == 4
+
+
+async def is_empty(folder: Path) -> bool:
+    return not list(folder.iterdir())
 
 
 async def test_it_stops_in_good_order_and_finishes_what_it_took(own: Stack, tmp_path: Path) -> None:

@@ -62,8 +62,6 @@ class _Seen(NamedTuple):
 
     category: Category
     where: Whereabouts
-    #: At the latest; when it was opened may be later than that, when reports had to wait for us.
-    first_arrival: datetime
     #: Of the newest sighting; a sensor that still sees the jam counts as one.
     last_arrival: datetime
 
@@ -71,16 +69,14 @@ class _Seen(NamedTuple):
 async def _look_around(connection: Connection, patches: Collection[Patch]) -> dict[str, _Seen]:
     rows = await connection.fetch(
         """
-        SELECT id, category, lat, lon, kecamatan, kelurahan,
-               least(opened_at, last_report_at) AS first,
-               greatest(last_report_at, seen.at) AS last
+        SELECT id, category, lat, lon, kecamatan, kelurahan, greatest(last_report_at, seen.at) AS last
           FROM incident
           LEFT JOIN (SELECT incident_id, max(received_at) AS at FROM sensor
                       WHERE incident_id IS NOT NULL GROUP BY incident_id) seen ON seen.incident_id = incident.id
          WHERE status NOT IN ('closed', 'rejected', 'merged', 'transferred')
            AND (cell, category) IN (SELECT * FROM unnest($1::bigint[], $2::text[]))
         UNION ALL
-        SELECT id, category, lat, lon, kecamatan, kelurahan, least(opened_at, last_report_at), last_report_at
+        SELECT id, category, lat, lon, kecamatan, kelurahan, last_report_at
           FROM incident
          WHERE status NOT IN ('closed', 'rejected', 'merged', 'transferred')
            AND cell IS NULL AND (kecamatan, category) IN (SELECT * FROM unnest($3::text[], $4::text[]))
@@ -94,7 +90,6 @@ async def _look_around(connection: Connection, patches: Collection[Patch]) -> di
         row["id"]: _Seen(
             Category(row["category"]),
             Whereabouts(row["lat"], row["lon"], row["kecamatan"], row["kelurahan"]),
-            row["first"],
             row["last"],
         )
         for row in rows
@@ -112,5 +107,5 @@ def _in_reach(sightings: Sequence[Sighting], seen: Mapping[str, _Seen]) -> set[s
         for sighting in sightings
         for patch in patches_around(sighting)
         for incident_id in at.get(patch, ())
-        if in_reach(sighting, seen[incident_id].where, seen[incident_id].first_arrival, seen[incident_id].last_arrival)
+        if in_reach(sighting, seen[incident_id].where, seen[incident_id].last_arrival)
     }

@@ -60,11 +60,15 @@ class Candidate(msgspec.Struct, frozen=True):
     texts: tuple[str, ...] = ()
 
 
-def in_reach(sighting: Sighting, where: Whereabouts, first_arrival: datetime, last_arrival: datetime) -> bool:
-    """Whether an incident there and then might be the same event, before its words are looked at."""
+def in_reach(sighting: Sighting, where: Whereabouts, last_arrival: datetime) -> bool:
+    """Whether an incident there might be the same event, before its words, and how long it has been, are looked at.
+
+    One that is older than the incident's newest sighting may come late, from a partition that is behind: how early the
+    first was is told by its reports alone.
+    """
     if _nearness(sighting, where) is None:
         return False
-    return _gap(sighting.arrived_at, first_arrival, last_arrival) <= reach(sighting.category).window
+    return sighting.arrived_at - last_arrival <= reach(sighting.category).window
 
 
 class Grouping(msgspec.Struct, frozen=True):

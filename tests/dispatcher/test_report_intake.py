@@ -78,6 +78,15 @@ async def test_two_workers_at_once_with_the_same_jam_make_one_incident(connectio
     assert await connections.fetchval("SELECT count(*) FROM report") == 60
 
 
+@pytest.mark.parametrize("arrivals", [(0, 25, 50), (50, 25, 0), (25, 50, 0)], ids=str)
+async def test_a_partition_that_is_behind_tells_of_the_same_jam(
+    connections: asyncpg.Pool, arrivals: tuple[int, ...]
+) -> None:
+    for minute in arrivals:
+        await apply(connections, [a_message(a_report(place=SUMMARECON), NOW + minute * MINUTE)])
+    assert [incident["report_count"] for incident in await incidents(connections)] == [3]
+
+
 async def test_workers_with_large_crossing_batches_do_not_embrace(connections: asyncpg.Pool) -> None:
     places = [(-6.20 - n * 0.004, 106.98 + (n % 7) * 0.004) for n in range(40)]
 

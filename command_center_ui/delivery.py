@@ -49,10 +49,14 @@ def _answer(subscription: Subscription, now: Instant) -> None:
     subscription.offset = here
     if part is not None and part.next_key is None and len(part.entries) <= INLINE_BYTES:
         subscription.phase = Phase.LIVE
-        outbox.write_part(frame.state(subscription.reply_to, group.epoch, here, part.entries, more=False))
+        answer = frame.state(
+            subscription.reply_to, group.epoch, here, part.entries, more=False, filtered=subscription.filtered
+        )
+        outbox.write_part(answer)
     else:
         subscription.phase = Phase.STREAMING
-        outbox.write(frame.state(subscription.reply_to, group.epoch, here, b"", more=True), "reply")
+        answer = frame.state(subscription.reply_to, group.epoch, here, b"", more=True, filtered=subscription.filtered)
+        outbox.write(answer, "reply")
 
 
 def _recover(subscription: Subscription, offset: int) -> None:
@@ -61,7 +65,9 @@ def _recover(subscription: Subscription, offset: int) -> None:
     if missed is not None:
         # When it is more than fits into a frame, the offset says so and the rest follows as pushes.
         subscription.phase, subscription.offset = Phase.LIVE, missed.offset
-        answer = frame.recovered(subscription.reply_to, group.epoch, missed.offset, missed.pubs)
+        answer = frame.recovered(
+            subscription.reply_to, group.epoch, missed.offset, missed.pubs, filtered=subscription.filtered
+        )
         subscription.outbox.write(answer, "reply")
 
 

@@ -1,7 +1,7 @@
 """`patriot feed`: the shell around the hub. It reads the topic, accepts sockets, keeps the clock and stops in order.
 
 What a client may see is fixed by its ticket for as long as the ticket carries it: a role that is taken away while its
-owner is connected stops working after 900 s at the latest, when a new ticket is needed.
+owner is connected stops working when a new ticket is needed (`feed_session_s`) at the latest.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ from command_center_ui.pace import Pace
 from command_center_ui.protocol import MAX_MESSAGE_BYTES, SUBPROTOCOL
 from command_center_ui.reader import Reader
 from command_center_ui.settings import FeedSettings
+from command_center_ui.sockets import make_room
 from command_center_ui.websocket import DEFLATE, FeedConnection, SocketWire
 from infra.server import listen
 from schemas.topics import FEED
@@ -84,7 +85,7 @@ class Feed:
             select_subprotocol=_subprotocol,
             process_request=self._answer_http,
             server_header=None,
-            create_connection=FeedConnection,
+            create_connection=_bounded(settings.feed_max_clients + settings.feed_max_strangers),
             ping_interval=None,  # the protocol has its own, which a page can see
             max_size=MAX_MESSAGE_BYTES,
             max_queue=4,
@@ -112,7 +113,7 @@ class Feed:
 
     async def adopt(self, board: Board) -> None:
         """Serve a board from now on. Clients of the one before come back, and start afresh."""
-        before, self.hub = self.hub, Hub(board, self._door.admit)
+        before, self.hub = self.hub, Hub(board, self._door.admit, self._settings.feed_session_s)
         log.info("board_ready", epoch=board.epoch, offset=board.offset)
         if before is not None:
             await _send_away(before, "the feed was made anew")
@@ -171,7 +172,13 @@ class Feed:
             return _refuse("not_ready", HTTPStatus.SERVICE_UNAVAILABLE, "Reading the board; come back in a moment.")
         if len(self.hub.sessions) >= self._settings.feed_max_clients:
             return _refuse("full", HTTPStatus.SERVICE_UNAVAILABLE, "This node is full; ask another.")
+        if self.hub.has_strangers(self._settings.feed_max_strangers):
+            return _refuse("strangers", HTTPStatus.SERVICE_UNAVAILABLE, "Too many are coming at once.")
         return None
+
+
+def _bounded(sockets: int) -> type[FeedConnection]:
+    return type("BoundedConnection", (FeedConnection,), {"sockets_at_most": make_room(sockets)})
 
 
 async def _send_away(hub: Hub, reason: str) -> None:

@@ -76,20 +76,21 @@ def disconnect(code: Close, reason: str, reconnect_after_ms: int) -> Frame:
     return Frame(encode({"push": {"disconnect": said}}))
 
 
-def recovered(reply_to: int, epoch: str, offset: int, publications: Iterable[bytes]) -> Frame:
-    """The answer to `subscribe` for a client that is only told what it missed."""
+def recovered(reply_to: int, epoch: str, offset: int, publications: Iterable[bytes], *, filtered: bool | None) -> Frame:
+    """The answer to `subscribe` for a client that is only told what it missed. `filtered`: whether the filter it asked
+    for is applied; None when it asked for none."""
     return Frame(
-        b'{"id":%d,"subscribe":{"epoch":%b,"offset":%d,"recovered":true,"publications":[%b]}}'
-        % (reply_to, encode(epoch), offset, b",".join(publications))
+        b'{"id":%d,"subscribe":{"epoch":%b,"offset":%d,"recovered":true%b,"publications":[%b]}}'
+        % (reply_to, encode(epoch), offset, _filtered(filtered), b",".join(publications))
     )
 
 
-def state(reply_to: int, epoch: str, offset: int, entries: bytes, *, more: bool) -> Frame:
+def state(reply_to: int, epoch: str, offset: int, entries: bytes, *, more: bool, filtered: bool | None) -> Frame:
     """The answer to `subscribe` for a client that starts afresh, with the state or only its beginning; `entries` are
-    separated by commas."""
+    separated by commas. `filtered` as in `recovered`."""
     return Frame(
-        b'{"id":%d,"subscribe":{"epoch":%b,"offset":%d,"recovered":false,"state":[%b],"more":%b}}'
-        % (reply_to, encode(epoch), offset, entries, _truth(more))
+        b'{"id":%d,"subscribe":{"epoch":%b,"offset":%d,"recovered":false%b,"state":[%b],"more":%b}}'
+        % (reply_to, encode(epoch), offset, _filtered(filtered), entries, _truth(more))
     )
 
 
@@ -116,6 +117,10 @@ def push(
         b'{"push":{"channel":%b,"epoch":%b,"since":%d,"offset":%d,"at":%b,"as_of":%b,"pubs":[%b]}}'
         % (encode(channel), encode(epoch), since, offset, _time(at), _time(as_of), b",".join(pubs))
     )
+
+
+def _filtered(filtered: bool | None) -> bytes:
+    return b"" if filtered is None else b',"filtered":%b' % _truth(filtered)
 
 
 def _truth(value: bool) -> bytes:

@@ -22,6 +22,9 @@ HEARTBEAT_S: Final = 4.0
 #: covers everything up to its offset.
 FAST_EVERY_S: Final = 5.0
 FAST: Final = frozenset({FeedChannel.OFFICERS, FeedChannel.SENSORS})
+#: Frames for those who are behind that are kept until the next push: some 64 KiB each, and as many as there are
+#: places where clients stand.
+_KEPT_CATCH_UPS: Final = 32
 
 
 class Phase(Enum):
@@ -45,6 +48,8 @@ class Subscription:
     resume: tuple[str, int] | None
     #: Until when a client ahead of this node is kept waiting (steady clock).
     patience: float
+    #: Whether the filter it asked for is applied; None when it asked for none.
+    filtered: bool | None = None
     phase: Phase = Phase.WAITING
     #: Up to where the client knows everything.
     offset: int = -1
@@ -93,6 +98,8 @@ class Group:
         if chunk is None:
             joined = join(self.board[self.view.channel], since, self.sent, self.view)
             chunk = self._catch_ups[since] = self._chunk(since, joined.offset, joined.pubs, now)
+            if len(self._catch_ups) > _KEPT_CATCH_UPS:
+                del self._catch_ups[next(iter(self._catch_ups))]
         return chunk
 
     def _due(self, now: Instant) -> list[Chunk]:

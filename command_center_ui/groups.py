@@ -43,7 +43,8 @@ class Groups:
     def join(
         self, view: View, outbox: Outbox, reply_to: int, resume: tuple[str, int] | None, now: Instant
     ) -> Subscription:
-        """A new subscription to `view`, not answered yet. Its filter is dropped when there are too many already."""
+        """A new subscription to `view`, not answered yet. Its filter is dropped when there are too many already, which
+        the answer says."""
         wanted = view.wanted
         if wanted is not None and wanted not in self._filters and len(self._filters) >= MAX_FILTERS:
             view = replace(view, wanted=None)
@@ -56,7 +57,8 @@ class Groups:
                 view, self.board, self.portions, sent=here, scanned=here, pushed_at=now.steady
             )
             metrics.GROUPS.set(len(self._groups))
-        subscription = Subscription(reply_to, group, outbox, resume, now.steady + PATIENCE_S)
+        filtered = None if wanted is None else view.wanted is not None
+        subscription = Subscription(reply_to, group, outbox, resume, now.steady + PATIENCE_S, filtered)
         group.members[subscription] = None
         return subscription
 

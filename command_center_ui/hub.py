@@ -34,10 +34,13 @@ _COME_BACK_EACH_MS: Final = 5
 class Hub:
     """The board and its clients. Plain calls: the shell reads records, sockets and clocks for it."""
 
-    def __init__(self, board: Board, admit: Admit) -> None:
+    def __init__(self, board: Board, admit: Admit, ttl_s: int) -> None:
+        """`ttl_s`: how long a connection lives without a new ticket."""
         self.board = board
         self.sessions: dict[Session, None] = {}
+        self._strangers: set[Session] = set()
         self._admit = admit
+        self._ttl_s = ttl_s
         self._groups = Groups(board)
         self._checked_at = 0.0
         self._measured = board.offset
@@ -49,8 +52,9 @@ class Hub:
 
     def come(self, wire: Wire, now: Instant) -> Session:
         """A connection was opened."""
-        session = Session(self._groups, self._admit, wire, now)
+        session = Session(self._groups, self._admit, wire, now, self._ttl_s)
         self.sessions[session] = None
+        self._strangers.add(session)
         metrics.SOCKETS.set(len(self.sessions))
         return session
 
@@ -58,7 +62,14 @@ class Hub:
         """A connection has ended, from whichever side."""
         session.leave()
         self.sessions.pop(session, None)
+        self._strangers.discard(session)
         metrics.SOCKETS.set(len(self.sessions))
+
+    def has_strangers(self, limit: int) -> bool:
+        """Whether so many are connected that have not shown a ticket yet."""
+        if len(self._strangers) >= limit:
+            self._forget_who_is_known()
+        return len(self._strangers) >= limit
 
     def tick(self, now: Instant) -> None:
         """Push what is new, continue what is owed, look at deadlines. Often when something happens, else twice a
@@ -76,12 +87,16 @@ class Hub:
             self._checked_at = now.steady
             for session in self.sessions:
                 session.check(now, stalled=stalled)
+            self._forget_who_is_known()
             self._count(now)
 
     def leaving(self, chance: Random) -> Sequence[tuple[Session, int]]:
         """Who is to be sent away at shutdown, each with the milliseconds after which it should come back."""
         spread = _COME_BACK_WITHIN_MS + _COME_BACK_EACH_MS * len(self.sessions)
         return [(session, 200 + chance.randrange(spread)) for session in self.sessions]
+
+    def _forget_who_is_known(self) -> None:
+        self._strangers = {session for session in self._strangers if session.viewer is None}
 
     def _measure(self, now: Instant) -> None:
         """Report-to-wall, once per report, when somebody is looking."""

@@ -59,7 +59,7 @@ class Handed:
 
 HANDED: Final = Handed()
 RECORD_OUTCOMES: Final = ("applied", "repeated", "unreadable")
-REFUSALS: Final = ("origin", "not_ready", "full")
+REFUSALS: Final = ("origin", "not_ready", "full", "strangers", "sockets")
 
 # Every metric is there from the start, at zero.
 HANDED.settle()

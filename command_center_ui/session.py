@@ -33,8 +33,6 @@ CONNECT_WITHIN_S: Final = 5.0
 PING_EVERY_S: Final = 25
 #: A client that has said nothing for this long after a ping is not there any more.
 ANSWER_WITHIN_S: Final = 10.0
-#: Contract: a connection lives this long without a new ticket. A role that was taken away stops working by then.
-TTL_S: Final = 900
 #: Who a ticket lets in; raises `TicketError`.
 Admit = Callable[[str, datetime], Viewer]
 
@@ -42,7 +40,8 @@ Admit = Callable[[str, datetime], Viewer]
 class Session:
     """One client. `received` for each message, `advance` while `owes`, `check` twice a second, `leave` at the end."""
 
-    def __init__(self, groups: Groups, admit: Admit, wire: Wire, now: Instant) -> None:
+    def __init__(self, groups: Groups, admit: Admit, wire: Wire, now: Instant, ttl_s: int) -> None:
+        """`ttl_s`: how long the connection lives without a new ticket."""
         self.client_id = f"c-{secrets.token_hex(4)}"
         self.viewer: Viewer | None = None
         self.closed = False
@@ -53,7 +52,8 @@ class Session:
         self._came_at = now.steady
         self._heard_at = now.steady
         self._pinged_at = now.steady
-        self._ends_at = now.steady + TTL_S
+        self._ttl_s = ttl_s
+        self._ends_at = now.steady + ttl_s
         self._behind_since: float | None = None
 
     @property
@@ -171,9 +171,9 @@ class Session:
         except TicketError as error:
             self.close(Close.BAD_TICKET, f"ticket {error}")
             return
-        self._ends_at = now.steady + TTL_S
+        self._ends_at = now.steady + self._ttl_s
         self._pinged_at = now.steady
-        self._outbox.write(frame.connected(reply_to, self.client_id, PING_EVERY_S, TTL_S), "reply")
+        self._outbox.write(frame.connected(reply_to, self.client_id, PING_EVERY_S, self._ttl_s), "reply")
 
     def _refresh(self, viewer: Viewer, reply_to: int, command: Refresh, now: Instant) -> None:
         try:
@@ -187,8 +187,8 @@ class Session:
             # What is on its screen was chosen for what it was; it comes back and starts afresh as what it is.
             self.close(Close.EXPIRED, "what you may see has changed")
         else:
-            self._ends_at = now.steady + TTL_S
-            self._outbox.write(frame.refreshed(reply_to, TTL_S), "reply")
+            self._ends_at = now.steady + self._ttl_s
+            self._outbox.write(frame.refreshed(reply_to, self._ttl_s), "reply")
 
     def _subscribe(self, viewer: Viewer, reply_to: int, command: Subscribe, now: Instant) -> None:
         try:

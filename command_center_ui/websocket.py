@@ -2,12 +2,14 @@
 
 import asyncio
 import socket
+import sys
 from typing import Final
 
 from websockets.asyncio.server import ServerConnection
 from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
 from websockets.protocol import OPEN
 
+from command_center_ui import metrics
 from command_center_ui.frame import Frame
 from command_center_ui.protocol import Close
 
@@ -23,11 +25,17 @@ DEFLATE: Final = ServerPerMessageDeflateFactory(server_no_context_takeover=True,
 
 
 class FeedConnection(ServerConnection):
-    """A connection with a small send buffer, cut when it asks for pongs that it doesn't read."""
+    """A connection with a small send buffer, cut when it asks for pongs that it doesn't read, and at once when there
+    are more of them than files may be open: before the handshake nothing can be said."""
+
+    sockets_at_most = sys.maxsize
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         super().connection_made(transport)
+        if len(self.server.handler_tasks) > self.sockets_at_most:
+            metrics.REFUSED.labels("sockets").inc()
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

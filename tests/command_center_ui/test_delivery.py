@@ -151,11 +151,15 @@ def test_the_65th_filter_gets_everything(node: Node, topic: Topic) -> None:
     clients = []
     for n in range(65):
         client = node.client()
-        client.subscribes(filter={"kecamatan": [f"32.75.{n:02}"]})
+        (answer,) = client.subscribes(filter={"kecamatan": [f"32.75.{n:02}"]})
+        assert answer["subscribe"]["filtered"] is (n < 64), "one whose filter is dropped is told"
         node.tick()
         client.reads()
         clients.append(client)
     assert [len(client.rows) for client in clients] == [0] * 64 + [1]
+    (again,) = clients[0].subscribes(recover=True, filter={"kecamatan": ["32.75.00"]})
+    assert again["subscribe"]["recovered"] is again["subscribe"]["filtered"] is True
+    assert "filtered" not in clients[0].subscribes()[0]["subscribe"]
     clients[0].says(unsubscribe={"channel": "incidents"})
     client = node.client()
     client.subscribes(filter={"kecamatan": ["32.75.99"]})
@@ -334,3 +338,27 @@ def test_who_got_a_newer_row_with_the_state_is_not_set_back_by_what_it_missed_me
         node.tick()
     assert shown == sorted(shown)
     assert shown[-1] == 3
+
+
+def test_many_who_stopped_at_different_places_are_told_and_little_is_kept_for_them(node: Node, topic: Topic) -> None:
+    node.reads(topic.pulse())
+    clients = [node.client() for _ in range(40)]
+    for client in clients:
+        client.subscribes()
+    for n, _ in enumerate(clients):
+        node.reads(topic.put("INC-1", row("INC-1", n, text="x" * 9_000)))
+        node.tick()
+        for reader in clients[n:]:  # one more stops reading each time
+            reader.reads()
+    for _ in range(10):
+        node.reads(topic.put("INC-1", row("INC-1", 99, text="x" * 9_000)))
+        node.tick()
+    for client in clients:
+        client.reads()
+        assert client.close_code is None
+    (group,) = node.hub._groups
+    node.hub.tick(node.now)
+    assert len(group._catch_ups) <= 32
+    for client in clients:
+        client.reads()
+        assert client.rows["INC-1"]["version"] == 99

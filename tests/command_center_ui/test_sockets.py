@@ -5,6 +5,7 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,8 +27,8 @@ FEED = Subprotocol("patriot.feed.v1+json")
 class Node:
     """A listening feed whose board is fed by the test."""
 
-    def __init__(self) -> None:
-        self.feed = Feed(FeedSettings(secret=SECRET.hex(), feed_port=0, port=8080, _env_file=None))
+    def __init__(self, **settings: Any) -> None:
+        self.feed = Feed(FeedSettings(secret=SECRET.hex(), feed_port=0, port=8080, _env_file=None, **settings))
         self.topic = Topic()
         self.board = Board("k3T")
 
@@ -44,15 +45,23 @@ class Node:
         self.feed.changed()
 
 
-@pytest.fixture
-async def node() -> AsyncIterator[Node]:
-    node = Node()
+@asynccontextmanager
+async def serving(**settings: Any) -> AsyncIterator[Node]:
+    node = Node(**settings)
     await node.feed.listen()
     await node.feed.adopt(node.board)
     pushing = asyncio.create_task(node.feed.push())
-    yield node
-    pushing.cancel()
-    await node.feed.close()
+    try:
+        yield node
+    finally:
+        pushing.cancel()
+        await node.feed.close()
+
+
+@pytest.fixture
+async def node() -> AsyncIterator[Node]:
+    async with serving() as node:
+        yield node
 
 
 class Viewer:

@@ -215,7 +215,7 @@ class Node:
     """A feed node and its clock."""
 
     def __init__(self, epoch: str = "k3T", *, keep_changes: int = 50_000) -> None:
-        self.hub = Hub(Board(epoch, keep_changes=keep_changes), Door(SECRET).admit)
+        self.hub = Hub(Board(epoch, keep_changes=keep_changes), Door(SECRET).admit, ttl_s=900)
         self.steady = 1000.0
         self.wall = NOON
 

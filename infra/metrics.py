@@ -2,13 +2,17 @@
 
 from typing import Final
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 HTTP_SECONDS: Final = Histogram(
     "patriot_http_request_seconds",
     "Time from the request's first byte to the answer",
     ["method", "route", "status"],
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+HTTP_CONNECTIONS: Final = Gauge("patriot_http_connections", "Open HTTP connections, idle ones too")
+HTTP_REFUSED_CONNECTIONS: Final = Counter(
+    "patriot_http_refused_connections_total", "Connections beyond the limit, answered 503 or cut"
 )
 RESTARTS: Final = Counter(
     "patriot_task_restarts_total", "Background tasks that failed and were started again", ["task"]

@@ -27,6 +27,10 @@ _MEANING: Final = {
 }
 
 
+#: Another method, a Content-Encoding, a mistake of ours, too many connections: wherever one asks.
+_ALWAYS: Final = (405, 415, 500, 503)
+
+
 def describe(
     *,
     summary: str,
@@ -41,7 +45,7 @@ def describe(
 ) -> dict[str, Any]:
     """Keyword arguments for a route that make its OpenAPI truthful: struct types in, struct types out, each status."""
     answers: dict[int | str, dict[str, Any]] = {}
-    for code in sorted({*errors, 405, 500}):
+    for code in sorted({*errors, *_ALWAYS}):
         answers[code] = {
             "description": _MEANING[code],
             "content": {problem.MEDIA_TYPE: {"schema": _reference(ProblemBody)}},

@@ -2,8 +2,12 @@
 
 import asyncio
 import contextlib
+import fcntl
+import resource
 import signal
 import socket
+import sys
+import termios
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -14,9 +18,11 @@ import structlog
 import uvicorn
 import uvloop
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from infra.problem import MEDIA_TYPE, Problem
+from infra import metrics
+from infra.problem import MEDIA_TYPE, Problem, unavailable
 
 log = structlog.get_logger()
 
@@ -25,23 +31,61 @@ _MAX_HEADERS: Final = 100
 _MAX_HEAD_BYTES: Final = 32 * 1024
 #: A request's head must be here within this time, and a connection must not be silent for longer before its first.
 _HEAD_S: Final = 10.0
+#: What is left of a body when its request has been answered may still come for this long, and is thrown away.
+_REST_S: Final = 5.0
+#: A client that takes nothing of its answer for this long is cut off.
+_STALL_S: Final = 30.0
 #: Requests under way may finish within this time of SIGTERM.
 GRACE_S: Final = 10
+#: Connections for health and metrics alone, in a process that serves nothing else by HTTP.
+_FEW: Final = 100
+#: Of the connections beyond, so many are told 503; all others are cut.
+_TOLD: Final = 200
+#: Descriptors that Kafka, PostgreSQL, photos and logs need beside the connections.
+_OTHER_FILES: Final = 256
+#: Answered however many connections there are: whoever looks after us must not take a crowd for a fault.
+_OPERATIONS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class _BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 with limits on the head, which llhttp leaves to its user, and problem+json when it is bad."""
+    """uvicorn's HTTP/1.1 with limits on the head, which llhttp leaves to its user, on connections, on what comes after
+    the answer and on who does not take it; problem+json where uvicorn says it in plain text."""
 
     _head_bytes = 0
     _in_head = False
+    _in_message = False
     _head_timer: asyncio.TimerHandle | None = None
+    _rest_timer: asyncio.TimerHandle | None = None
+    _unsent_timer: asyncio.TimerHandle | None = None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # uvicorn's own refusal is plain text without Retry-After, and counts idle connections only when they ask.
+        self._most, self.limit_concurrency = self.limit_concurrency, None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if self._most is not None and len(self.connections) > self._most:
+            metrics.HTTP_REFUSED_CONNECTIONS.inc()
+            if len(self.connections) > self._most + _TOLD:
+                transport.abort()
+                return
+            self._served, self.app = self.app, self._too_many
         self._watch_head()
+
+    async def _too_many(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] in _OPERATIONS:
+            await self._served(scope, receive, send)
+            return
+        problem = unavailable("Too many are connected at the moment. Nothing was taken; try again.", retry_after_s=5)
+        problem.headers["Connection"] = "close"
+        await problem.response()(scope, receive, send)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwatch_head()
+        for timer in (self._rest_timer, self._unsent_timer):
+            if timer is not None:
+                timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -56,9 +100,23 @@ class _BoundedProtocol(HttpToolsProtocol):
             self._watch_head()
 
     def on_message_begin(self) -> None:
-        self._in_head = True
+        self._in_head = self._in_message = True
         self._head_bytes = 0
         super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        self._in_message = False
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+            self._rest_timer = None
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._in_message and self.cycle.response_complete and self._rest_timer is None:
+            self._rest_timer = self.loop.call_later(_REST_S, self.transport.close)
+        if self._unsent_timer is None:
+            self._watch_unsent()
 
     def on_url(self, url: bytes) -> None:
         self._count(len(url))
@@ -76,6 +134,11 @@ class _BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
+        if self.cycle is not None and not self.cycle.response_complete and (self._in_head or not self._in_message):
+            # An earlier request is answered, and is the last: what follows it is none.
+            self.cycle.keep_alive = False
+            self.flow.pause_reading()
+            return
         too_large = self._head_bytes > _MAX_HEAD_BYTES or (self._in_head and len(self.headers or ()) >= _MAX_HEADERS)
         problem = (
             Problem(431, "head-too-large", "The address or the headers of the request are too large.")
@@ -102,6 +165,26 @@ class _BoundedProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _watch_unsent(self) -> None:
+        unsent = self._unsent()
+        self._unsent_timer = self.loop.call_later(_STALL_S, self._is_stalled, unsent) if unsent else None
+
+    def _is_stalled(self, before: int) -> None:
+        # Closing would wait for ever: what is in the buffer is only given up by `abort`.
+        if self._unsent() >= before:
+            self.transport.abort()
+        else:
+            self._watch_unsent()
+
+    def _unsent(self) -> int:
+        """Bytes that wait for the client, those that the kernel has taken included: it takes megabytes at a time, and
+        a slow client would look like a stalled one."""
+        ours = self.transport.get_write_buffer_size()
+        if not ours:
+            return 0
+        kernels = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+        return ours + int.from_bytes(kernels, sys.byteorder)
 
     def _head_is_late(self) -> None:
         self._head_timer = None
@@ -138,8 +221,30 @@ def listen(host: str, port: int) -> socket.socket:
         raise click.ClickException(f"cannot listen on {host}:{port} ({error.strerror}); choose another port") from error
 
 
-def run(app: FastAPI, listener: socket.socket, *, tls_cert: Path | None = None, tls_key: Path | None = None) -> None:
+def room_for(connections: int) -> int:
+    """So many connections or, where the system allows fewer open files, as many as it does; the limit is raised."""
+    wanted = connections + _TOLD + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        fewer = max(1, hard - _TOLD - _OTHER_FILES)
+        log.warning("fewer_connections", wanted=connections, room=fewer, open_files=hard)
+        connections, wanted = fewer, hard
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return connections
+
+
+def run(
+    app: FastAPI,
+    listener: socket.socket,
+    *,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    connections: int = _FEW,
+) -> None:
     """Serve `app` on `listener` until SIGINT or SIGTERM; then finish what is under way and return.
+
+    Beyond `connections` a request is answered 503, except for health and metrics.
 
     Forwarded headers of proxies are not believed here; `infra.throttle.client_address` knows whom to trust.
     """
@@ -156,10 +261,12 @@ def run(app: FastAPI, listener: socket.socket, *, tls_cert: Path | None = None, 
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=30,
+        limit_concurrency=room_for(connections),
         timeout_graceful_shutdown=GRACE_S,
         **options,
     )
     server = _Server(config)
+    metrics.HTTP_CONNECTIONS.set_function(lambda: float(len(server.server_state.connections)))
     host, port = listener.getsockname()[:2]
     log.info("listening", host=host, port=port)
     uvloop.run(server.serve(sockets=[listener]))

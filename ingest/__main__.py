@@ -31,7 +31,13 @@ def command(**options: Any) -> None:
     settings = IngestSettings(**given)
     log.configure("ingest", log_format=settings.log_format, level=settings.log_level)
     listener = server.listen(settings.host, settings.port)
-    server.run(build_app([room(settings)]), listener, tls_cert=settings.tls_cert, tls_key=settings.tls_key)
+    server.run(
+        build_app([room(settings)]),
+        listener,
+        tls_cert=settings.tls_cert,
+        tls_key=settings.tls_key,
+        connections=settings.http_connections,
+    )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from infra.http import Body, no_encoding, too_slow
+from infra.http import Body, too_slow
 from infra.problem import Problem, invalid, unavailable
 from ingest.uploads import Upload, Uploads
 
@@ -82,8 +82,6 @@ async def read_form(request: Request, form: Form, uploads: Uploads, shape: Shape
 
 
 async def _read(request: Request, body: Body, form: Form, uploads: Uploads, shape: Shape) -> None:
-    if request.headers.get("content-encoding"):
-        raise no_encoding()
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > shape.max_bytes:
         raise _too_large(shape)

@@ -31,4 +31,10 @@ def command(tls_cert: Path | None, tls_key: Path | None, **options: Any) -> None
     settings = DeskSettings(**given)
     log.configure("desk", log_format=settings.log_format, level=settings.log_level)
     app = build_app([room(settings)])
-    server.run(app, server.listen(settings.host, settings.port), tls_cert=tls_cert, tls_key=tls_key)
+    server.run(
+        app,
+        server.listen(settings.host, settings.port),
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        connections=settings.http_connections,
+    )

@@ -203,15 +203,6 @@ def drip_after(first: bytes, drip: Callable[[], object]) -> Callable[[], object]
     return receive
 
 
-async def test_an_encoded_form_is_415(uploads: Uploads) -> None:
-    body = whole(part("report", REPORT))
-    encoded = request(body)
-    encoded.scope["headers"].append((b"content-encoding", b"gzip"))
-    with pytest.raises(Problem) as refused, Form() as form:
-        await read_form(encoded, form, uploads)
-    assert refused.value.status == 415
-
-
 async def test_leftovers_of_a_killed_process_are_swept(uploads: Uploads, tmp_path: Path) -> None:
     folder = tmp_path / "uploads"
     folder.mkdir()

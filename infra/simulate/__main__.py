@@ -13,8 +13,8 @@ import click
 import msgspec
 
 from infra import log as logs
+from infra.public_api import Api
 from infra.simulate import citizens, devices, staff
-from infra.simulate.api import Api
 from infra.simulate.city import City
 from schemas.vocabulary import Role
 from schemas.wire import Inbound

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from PIL import Image, ImageDraw
 
-from infra.simulate.api import Api
+from infra.public_api import Api
 from infra.simulate.city import City, Scene, near
 from infra.simulate.texts import complaint, reporter
 from schemas.vocabulary import Category

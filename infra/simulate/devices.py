@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 from typing import Final
 
-from infra.simulate.api import Api
+from infra.public_api import Api
 from infra.simulate.city import SPOTS, City, near
 
 _WIB: Final = timezone(timedelta(hours=7))

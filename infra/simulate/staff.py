@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any, Final
 
-from infra.simulate.api import Api
+from infra.public_api import Api
 from infra.simulate.city import SPOTS, near
 
 _LOOK_EVERY_S: Final = 5.0

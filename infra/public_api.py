@@ -1,4 +1,4 @@
-"""The public API as an actor uses it: a session or device key, patience when the city is not there, and counts."""
+"""The public API as a client uses it: a session or device key, patience when the city is not there, and counts."""
 
 import asyncio
 from collections import Counter
@@ -13,10 +13,12 @@ log = structlog.get_logger()
 _TIMEOUT_S: Final = 10.0
 #: Between two tries when the city does not answer.
 _PATIENCE_S: Final = 2.0
+#: However long an answer asks us to wait.
+_LONGEST_WAIT_S: Final = 30.0
 
 
 class Api:
-    """One actor's way in. `counts` is shared by all actors and printed as they go."""
+    """One client's way in. `counts` is of answers by kind, and may be shared by many clients."""
 
     def __init__(self, base_url: str, counts: Counter[str], token: str | None = None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -50,7 +52,7 @@ class Api:
             return None
         self._counts[f"{answer.status_code // 100}xx"] += 1
         if answer.status_code in (429, 503):
-            await asyncio.sleep(min(float(answer.headers.get("retry-after", "2")), 30.0))
+            await asyncio.sleep(_asked_to_wait(answer))
         return answer
 
     async def items(self, path: str, **parameters: str | int) -> Sequence[Mapping[str, Any]]:
@@ -60,3 +62,9 @@ class Api:
             return []
         found: Sequence[Mapping[str, Any]] = answer.json()["items"]
         return found
+
+
+def _asked_to_wait(answer: httpx.Response) -> float:
+    """Seconds of `Retry-After`. A date, which proxies may send, counts as not said: clocks differ."""
+    said = answer.headers.get("retry-after", "")
+    return min(float(said), _LONGEST_WAIT_S) if said.isdecimal() else _PATIENCE_S

@@ -1,0 +1,1 @@
+"""Recorded reports and readings, sent again through the public API."""

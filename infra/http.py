@@ -184,11 +184,21 @@ def not_json_type() -> Problem:
     return Problem(415, "not-json", "Send Content-Type: application/json, in UTF-8.")
 
 
-async def read_json(request: Request, kind: type[T], *, limit: int = MAX_JSON_BYTES) -> T:
-    """The body as `kind`: 400, 408, 413, 415 or 422 as problem+json when it is not."""
+async def read_json(request: Request, kind: type[T], *, limit: int = MAX_JSON_BYTES, without: T | None = None) -> T:
+    """The body as `kind`: 400, 408, 413, 415 or 422 as problem+json when it is not.
+
+    `without`: what a request that has no body at all means, whatever its Content-Type; else one is required.
+    """
+    if without is not None and not _has_body(request):
+        return without
     if not is_json(request):
         raise await Body(request).refused(not_json_type())
     return decode_json(await read_body(request, limit), kind)
+
+
+def _has_body(request: Request) -> bool:
+    """Whether there is one by its head (RFC 9112, 6.3)."""
+    return "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
 
 
 class PlainRoute(APIRoute):

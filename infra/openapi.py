@@ -35,6 +35,7 @@ def describe(
     *,
     summary: str,
     body: Any = None,
+    body_required: bool = True,
     body_content: Mapping[str, Any] | None = None,
     returns: Any = None,
     status: int = 200,
@@ -61,7 +62,7 @@ def describe(
     extra: dict[str, Any] = {}
     if body is not None or body_content is not None:
         described = dict(body_content or {"application/json": {"schema": _reference(body)}})
-        extra["requestBody"] = {"required": True, "content": described}
+        extra["requestBody"] = {"required": body_required, "content": described}
     if parameters:
         extra["parameters"] = [dict(parameter) for parameter in parameters]
     if security:

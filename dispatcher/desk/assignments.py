@@ -54,7 +54,7 @@ class AssignmentDetail(AssignmentRow, frozen=True, kw_only=True):
 
 
 class FromPhone(Inbound, frozen=True):
-    """What the phone says of itself: its clock and where it is."""
+    """What the phone says of itself: its clock and where it is. A phone that says nothing acts now, at no place."""
 
     at: Timestamp | None = None
     lat: Latitude | None = None
@@ -131,6 +131,7 @@ def _described(summary: str, body: type[FromPhone]) -> Mapping[str, Any]:
     return describe(
         summary=summary,
         body=body,
+        body_required=body is not FromPhone,
         returns=AssignmentDetail,
         errors=(*BODY_ERRORS, *STAFF_ERRORS, 404, 409),
         parameters=(
@@ -181,7 +182,7 @@ async def _act(request: Request, verb: str, kind: type[FromPhone]) -> Response:
     desk = desk_of(request)
     principal = await desk.staff(request, {Role.OFFICER})
     key = _key_of(request)
-    body = await read_json(request, kind)
+    body = await read_json(request, kind, without=FromPhone() if kind is FromPhone else None)
     phone = body.phone
     assignment_id = str(request.path_params["assignment_id"])
     asked = Asked.of(f"assignments/{assignment_id}/{verb}", principal.name, key, encode(body)) if key else None

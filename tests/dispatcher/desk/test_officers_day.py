@@ -247,3 +247,21 @@ async def test_each_change_of_an_officer_is_a_row_for_the_board_and_an_event(off
     assert [b'"change":"offered"' in row["payload"] for row in events] == [True, False]
     assert {row["aggregateid"] for row in events} == {incident["id"]}
     assert f"incidents:{incident['id']}" in {row["aggregateid"] for row in rows}
+
+
+async def test_a_verb_that_needs_no_word_needs_no_body(office: Office, operator: Person) -> None:
+    officer = await office.officer()
+    incident = await office.incident(place=SUMMARECON)
+    await operator.command(incident["id"], "assign", officer_id=officer.username)
+    (offer,) = (await officer.get("/assignments", status="offered"))["items"]
+    path = f"/api/v1/assignments/{offer['id']}"
+    for verb in ("decline", "complete"):
+        assert (await officer.http.post(f"{path}/{verb}")).status_code == 415
+    key = {"Idempotency-Key": "tanpa-isi"}
+    first = await officer.http.post(f"{path}/accept", headers=key)
+    assert (first.status_code, first.json()["status"]) == (200, "accepted")
+    again = await officer.http.post(f"{path}/accept", headers=key, json={})
+    assert (again.status_code, again.json()) == (200, first.json()), "no body and an empty object say the same"
+    for verb, status in (("depart", "en_route"), ("arrive", "on_scene")):
+        answer = await officer.http.post(f"{path}/{verb}", headers={"Content-Type": "text/plain"})
+        assert (answer.status_code, answer.json()["status"]) == (200, status)

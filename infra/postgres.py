@@ -27,6 +27,8 @@ PERMANENT: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError
 TRANSIENT: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    # what asyncpg makes of a server that ends the session between its answers to one statement
+    asyncpg.InternalClientError,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.OperatorInterventionError,

@@ -47,6 +47,9 @@ class Field:
     `kafka_proxy` and `postgres_proxy`; what the harness itself asks goes by `bootstrap` and `dsn`, never through them.
     """
 
+    #: Reports are flushed by the one broker; where there are several, copied.
+    one_broker = True
+
     def __init__(self, folder: Path, *, proxied: bool = False) -> None:
         self.folder = folder
         self.proxied = proxied
@@ -108,6 +111,7 @@ class Field:
         await self._take_down()
 
     async def _bring_up(self) -> None:
+        self.stack.data.path.mkdir(exist_ok=True)  # ports are kept there
         if self.proxied:
             listener = find_free("127.0.0.1")
             self.kafka_proxy.target = listener
@@ -120,7 +124,7 @@ class Field:
             await self._rooms.enter_async_context(self.kafka_proxy)
             await self._rooms.enter_async_context(self.postgres_proxy)
         await migrate(self.dsn)
-        await ensure_topics(self.bootstrap, embedded=True)
+        await ensure_topics(self.bootstrap, embedded=self.one_broker)
         await self._employ()
         environment = self.environment
         make = {

@@ -87,10 +87,9 @@ class Topics:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a client of the feed knows at the end, and what it complained of on the way."""
+    """What a client of the feed complained of; `gaps`: also what it knows otherwise than a fresh one at the end."""
 
     name: str
-    rows: Mapping[str, int]
     gaps: Sequence[str] = ()
     reordered: Sequence[str] = ()
 
@@ -109,10 +108,8 @@ def judge(
     _told(verdict, database, topics.told)
     _shown(verdict, database, topics.shown)
     for screen in screens:
-        verdict.gaps.extend(screen.gaps)
-        verdict.reordered.extend(screen.reordered)
-        if screen.rows != fresh:
-            verdict.gaps.append(f"{screen.name}: {_difference(screen.rows, fresh)}")
+        verdict.gaps.extend(f"{screen.name}: {gap}" for gap in screen.gaps)
+        verdict.reordered.extend(f"{screen.name}: {sentence}" for sentence in screen.reordered)
     board = {id_: incident.version for id_, incident in database.incidents.items() if incident.on_board}
     left = {id_ for id_, incident in database.incidents.items() if not incident.on_board}
     told = {id_: version for id_, version in fresh.items() if id_ in database.incidents and id_ not in left}

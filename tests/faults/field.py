@@ -5,6 +5,7 @@ import itertools
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -13,10 +14,12 @@ import asyncpg
 import httpx
 
 from dispatcher.desk import accounts
+from infra import tickets
 from infra.access import DeviceScope
 from infra.local.ports import find_free
 from infra.local.stack import Stack
 from infra.migrate import migrate
+from infra.tickets import Viewer
 from infra.topics_admin import ensure_topics
 from schemas.vocabulary import Role
 from tests.faults.process import SECRET, Service
@@ -223,7 +226,10 @@ class Field:
         http.headers["Authorization"] = f"Bearer {answer.json()['token']}"
         return http
 
-    secret: Final = bytes.fromhex(SECRET)
+    async def ticket(self) -> str:
+        """An operator's ticket for the feed, signed by us: the desk may be what is being hurt."""
+        viewer = Viewer(role=Role.OPERATOR, subject=_OPERATOR)
+        return tickets.issue(bytes.fromhex(SECRET), viewer, datetime.now(UTC))[0]
 
 
 def _proxied_listener(port: int, controller: int, listener: int, proxy: Proxy) -> dict[str, str]:

@@ -79,8 +79,8 @@ async def incidents_of(dsn: str, reports: list[str]) -> dict[str, str]:
     return {row["id"]: row["incident_id"] for row in rows}
 
 
-async def topics(bootstrap: str, mark: str) -> tuple[Topics, int]:
-    """All that the topics have, of reports and contacts those of the load; and where the feed's last incident is."""
+async def topics(bootstrap: str, mark: str) -> Topics:
+    """All that the topics have; of reports those of the load."""
     records = await _read_all(bootstrap)
     reports = []
     for record in records["bekasi.report.v1"]:
@@ -93,15 +93,14 @@ async def topics(bootstrap: str, mark: str) -> tuple[Topics, int]:
     for record in records["bekasi.incident.v1"]:
         event = _json(record.value)
         told.append(Told(_header(record, "ce_id"), event["incident_id"], event["version"]))
-    shown, end = [], -1
+    shown = []
     for record in records["bekasi.feed.v1"]:
         channel, _, incident = (record.key or b"").decode().partition(":")
         if channel == "incidents":
             version = None if record.value is None else _json(record.value)["version"]
             shown.append(Shown(_header(record, "ce_id"), incident, int(_header(record, "x-seq")), version))
-            end = record.offset
     given = frozenset(str(found.get("report_id")) for found in contacts if isinstance(found, dict))
-    return Topics(reports, given, told, shown), end
+    return Topics(reports, given, told, shown)
 
 
 def _json(value: bytes | None) -> Any:

@@ -10,8 +10,9 @@ To add a fault, write an async function and put it into a list that `matrix.py` 
 
 `strike` is called a second after the load has begun, and the load goes on until the city has recovered. What it
 returns is since when recovery counts (`asyncio.get_running_loop().time()`): for a kill the moment of the kill. None:
-since it came back. It need not start again what it has killed, though it may: `field.whole()` does so before recovery is
-waited for. What it may use of the field is in `field.Field`; the load itself is `field.load`, `rng` that of the seed.
+since it came back. It need not start again what it has killed, though it may: `field.whole()` does so before recovery
+is waited for. What it may use of the field is in `field.Field`; the load itself is `field.load`, `rng` that of the
+seed. What else it finds wrong it adds to `field.load.surprises`.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ import os
 import platform
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -26,6 +28,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+import asyncpg
 import httpx
 import msgspec
 
@@ -33,13 +36,13 @@ from tests.faults import checker, ledger, reading
 from tests.faults.checker import Verdict
 from tests.faults.field import PATIENCE_S, Field
 from tests.faults.ledger import Outcome
-from tests.faults.load import Load, word
-from tests.faults.screens import Screen
+from tests.faults.load import Load, Sent, word
+from tests.faults.onlookers import Manner, Onlooker, snapshot
 
 _CALM_S: Final = 1.0
 #: The city has recovered when this many reports, the first sent after the fault, are on the wall.
 _THROUGH: Final = 10
-_SCREENS: Final = ("steady", "reconnecting", "slow")
+_CHANNELS: Final = ("incidents",)
 _EXAMPLES: Final = 5
 
 
@@ -52,6 +55,8 @@ class Ground(StrEnum):
     PROXIED = "proxied"
     #: `patriot up` itself.
     CITY = "city"
+    #: `three_brokers.FieldOfThree`.
+    THREE_BROKERS = "three brokers"
 
 
 Strike = Callable[[Field, Random], Awaitable[float | None]]
@@ -112,49 +117,54 @@ async def run(field: Field, fault: Fault, seed: int) -> Row:
     mark = word(seed) + word(time.time_ns() // 10_000_000 % 26**4)
     before, letters = await reading.versions(field.dsn), await reading.last_letter(field.dsn)
     load = field.load = Load.of(field, mark, Random(f"{seed} {fault.name} load"), field.folder)
-    screens = [Screen(name, field.secret, field.feed_url, Random(f"{seed} {name}")) for name in _SCREENS]
-    watching = [asyncio.create_task(screen.run()) for screen in screens]
+    onlookers = [
+        Onlooker(manner, [field.feed_url], field.ticket, _CHANNELS, chance=Random(f"{seed} {manner}"))
+        for manner in Manner
+    ]
     try:
-        load.begin()
-        await asyncio.sleep(_CALM_S)
-        since = await fault.strike(field, Random(f"{seed} {fault.name}")) or asyncio.get_running_loop().time()
-        await field.whole()
-        recovered_s = await _recovered(field, load, screens[0], since)
-        await load.end(PATIENCE_S)
-        await _drained(field, load, before, letters)
-        drained_s = asyncio.get_running_loop().time() - since
-        verdict = await _judge(field, load, screens, before, letters)
+        async with AsyncExitStack() as watching:
+            for onlooker in onlookers:
+                await watching.enter_async_context(onlooker)
+            load.begin()
+            await asyncio.sleep(_CALM_S)
+            since = await fault.strike(field, Random(f"{seed} {fault.name}")) or asyncio.get_running_loop().time()
+            await field.whole()
+            recovered_s = await _recovered(field, load, onlookers[0], since)
+            await load.end(PATIENCE_S)
+            await _drained(field, load, before, letters)
+            drained_s = asyncio.get_running_loop().time() - since
+            verdict = await _judge(field, load, onlookers, before, letters)
     finally:
         await load.close()
-        for task in watching:
-            task.cancel()
-        await asyncio.gather(*watching, return_exceptions=True)
     return _row(fault, seed, load, recovered_s, drained_s, verdict)
 
 
-async def _recovered(field: Field, load: Load, screen: Screen, since: float) -> float:
+async def _recovered(field: Field, load: Load, onlooker: Onlooker, since: float) -> float:
     """Seconds until what was sent first after `since` had gone all the way."""
-    deadline = asyncio.get_running_loop().time() + PATIENCE_S
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + PATIENCE_S
     incidents: dict[str, str] = {}
-    while True:
-        await asyncio.sleep(0.1)
-        assert asyncio.get_running_loop().time() < deadline, f"not recovered in {PATIENCE_S} s: {field.trouble()}"
-        first = load.first_after(since, _THROUGH)
-        if first is None:
+    shown = 0
+    first: list[Sent] | None = None
+    while first is None or shown < len(first):
+        await asyncio.sleep(0.05)
+        assert loop.time() < deadline, (
+            f"not recovered in {PATIENCE_S:.0f} s: {len(first or ())} acknowledged, {len(incidents)} stored,"
+            f" {shown} shown\n{field.trouble()}"
+        )
+        if (first := load.first_after(since, _THROUGH)) is None:
             continue
         try:
             incidents = await reading.incidents_of(field.dsn, [one.report_id for one in first])
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError, asyncpg.PostgresError):
             continue
-        if len(incidents) == len(first) and all(incident in screen.seen_at for incident in incidents.values()):
-            break
-    through = max(screen.seen_at[incident] for incident in incidents.values())
+        rows = onlooker.told.rows.get("incidents", {})
+        shown = sum(incidents.get(one.report_id) in rows for one in first)
     async with httpx.AsyncClient(base_url=field.desk_url, timeout=5) as http:
         while not await _is_tracked(http, first[0].tracking_code):
             await asyncio.sleep(0.1)
-            through = asyncio.get_running_loop().time()
-            assert through < deadline, f"the desk did not recover: {field.trouble()}"
-    return through - since
+            assert loop.time() < deadline, f"the desk did not recover:\n{field.trouble()}"
+    return loop.time() - since
 
 
 async def _is_tracked(http: httpx.AsyncClient, code: str) -> bool:
@@ -185,33 +195,19 @@ async def _drained(field: Field, load: Load, before: dict[str, int], letters: in
         await asyncio.sleep(0.2)
 
 
-async def _judge(field: Field, load: Load, screens: list[Screen], before: dict[str, int], letters: int) -> Verdict:
-    for screen in screens:
-        screen.calm = True
-    topics, end = await reading.topics(field.bootstrap, load.mark)
-    fresh = Screen("fresh", field.secret, field.feed_url)
-    watching = asyncio.create_task(fresh.run())
-    try:
-        await _caught_up([*screens, fresh], end)
-    finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+async def _judge(field: Field, load: Load, onlookers: list[Onlooker], before: dict[str, int], letters: int) -> Verdict:
+    topics = await reading.topics(field.bootstrap, load.mark)
+    found = await asyncio.gather(*(onlooker.findings(field.feed_url) for onlooker in onlookers))
+    for one in found:
+        load.surprises.extend(f"{one.manner}: {sentence}" for sentence in one.broken)
+    fresh = await snapshot(field.feed_url, field.ticket, _CHANNELS)
     return checker.judge(
         ledger.read(load.ledger.path),
         await reading.database(field.dsn, load.mark, before, letters),
         topics,
-        [checker.Seen(screen.name, dict(screen.rows), screen.gaps, screen.reordered) for screen in screens],
-        dict(fresh.rows),
+        [checker.Seen(one.manner, [*one.gaps, *one.stale], one.reordered) for one in found],
+        {key: row["version"] for key, row in fresh["incidents"].items()},
     )
-
-
-async def _caught_up(screens: list[Screen], end: int) -> None:
-    """Wait until every screen stands at the end; one that never does is found out by what it lacks."""
-    deadline = asyncio.get_running_loop().time() + 30
-    while asyncio.get_running_loop().time() < deadline:
-        if all(screen.is_whole and screen.offset >= end for screen in screens):
-            return
-        await asyncio.sleep(0.1)
 
 
 def _row(fault: Fault, seed: int, load: Load, recovered_s: float, drained_s: float, verdict: Verdict) -> Row:

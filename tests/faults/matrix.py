@@ -1,0 +1,28 @@
+"""All faults there are, in the order in which they strike."""
+
+from importlib import import_module
+from typing import Final
+
+from tests.faults.scenario import Fault
+
+_ROOMS: Final = (
+    "process_faults",
+    "message_faults",
+    "kafka_faults",
+    "postgres_faults",
+    "feed_faults",
+    "machine_faults",
+)
+
+
+def collect() -> list[Fault]:
+    """Every fault of every file; each file has its own in `FAULTS`."""
+    found: list[Fault] = []
+    for room in _ROOMS:
+        try:
+            found += import_module(f"tests.faults.{room}").FAULTS
+        except ModuleNotFoundError:
+            continue
+    names = [fault.name for fault in found]
+    assert len(set(names)) == len(names), "two faults have one name"
+    return found

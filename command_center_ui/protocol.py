@@ -1,15 +1,17 @@
 """What a client may say on the feed, and the codes it is answered with (contract section 3)."""
 
 from enum import IntEnum, StrEnum
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
-SUBPROTOCOL: Final = "patriot.feed.v1+json"
-#: A client's frames have at most this size.
-MAX_MESSAGE_BYTES: Final = 64 * 1024
-MAX_OFFSET: Final = 2**63 - 1
+from schemas.feed_messages import MAX_MESSAGE_BYTES as MAX_MESSAGE_BYTES
+from schemas.feed_messages import SUBPROTOCOL as SUBPROTOCOL
+from schemas.feed_messages import Connect as Connect
+from schemas.feed_messages import MessageId, Offset
+from schemas.feed_messages import Refresh as Refresh
+from schemas.feed_messages import Unsubscribe as Unsubscribe
 
 
 class Close(IntEnum):
@@ -34,41 +36,21 @@ class Refusal(StrEnum):
     REPLACED = "replaced"
 
 
-class Connect(msgspec.Struct, frozen=True):
-    """The first message."""
-
-    ticket: Annotated[str, Meta(max_length=8192)]
-    #: What the client calls itself; for people who read logs.
-    name: Annotated[str, Meta(max_length=100)] | None = None
-
-
 class Subscribe(msgspec.Struct, frozen=True):
-    """Begin one channel; with `recover`, from where the client stopped."""
+    """`schemas.feed_messages.Subscribe` as it came: what its channel and filter are worth is the session's to say."""
 
     channel: str
     recover: bool = False
     epoch: str | None = None
-    offset: Annotated[int, Meta(ge=0, le=MAX_OFFSET)] | None = None
+    offset: Offset | None = None
     #: See `command_center_ui.view.Filter`.
     filter: msgspec.Raw = msgspec.Raw(b"null")
-
-
-class Unsubscribe(msgspec.Struct, frozen=True):
-    """End one channel."""
-
-    channel: str
-
-
-class Refresh(msgspec.Struct, frozen=True):
-    """A newer ticket of the same person: the connection may go on."""
-
-    ticket: Annotated[str, Meta(max_length=8192)]
 
 
 class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Any message. Fields inside a command are open (a newer client may say more); the commands themselves are not."""
 
-    id: Annotated[int, Meta(ge=0, le=MAX_OFFSET)] | UnsetType = UNSET
+    id: MessageId | UnsetType = UNSET
     connect: Connect | UnsetType = UNSET
     subscribe: Subscribe | UnsetType = UNSET
     unsubscribe: Unsubscribe | UnsetType = UNSET

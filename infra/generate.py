@@ -1,4 +1,4 @@
-"""Writes what is generated from the Python types: JSON Schemas and the pages' types. `--check` only compares."""
+"""Writes what is generated from the Python types: JSON Schemas, AsyncAPI, the pages' types. `--check` only compares."""
 
 import json
 import sys
@@ -7,34 +7,18 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas import topics
-from schemas.assignment import AssignmentChanged, AssignmentRow
+from infra import asyncapi, yaml_text
+from infra.http import release
+from schemas.assignment import AssignmentRow
 from schemas.envelope import schema_id
-from schemas.feed import FeedPulsed, KpiRow, OfficerRow, PublicIncidentRow, SensorRow, WifiNodeRow
-from schemas.incident import IncidentChanged, IncidentRow
+from schemas.events import VALUES
+from schemas.feed import KpiRow, OfficerRow, PublicIncidentRow, SensorRow, WifiNodeRow
+from schemas.incident import IncidentRow
 from schemas.place import AgencyRef
-from schemas.report import ContactGiven, ReportDraft, Reporter, ReportReceipt, ReportSubmitted
-from schemas.telemetry import TrafficObserved, WifiObserved
+from schemas.report import ReportDraft, Reporter, ReportReceipt
 from schemas.vocabulary import FeedChannel, Role
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
-
-#: The value of each event type; a removed row has none.
-VALUES: Final[dict[str, Any]] = {
-    topics.REPORT_SUBMITTED: ReportSubmitted,
-    topics.CONTACT_GIVEN: ContactGiven,
-    topics.TRAFFIC_OBSERVED: TrafficObserved,
-    topics.WIFI_OBSERVED: WifiObserved,
-    topics.INCIDENT_CHANGED: IncidentChanged,
-    topics.ASSIGNMENT_CHANGED: AssignmentChanged,
-    topics.FEED_PULSED: FeedPulsed,
-    topics.ROW_CHANGED[FeedChannel.INCIDENTS]: IncidentRow,
-    topics.ROW_CHANGED[FeedChannel.OFFICERS]: OfficerRow,
-    topics.ROW_CHANGED[FeedChannel.SENSORS]: SensorRow,
-    topics.ROW_CHANGED[FeedChannel.WIFI_NODES]: WifiNodeRow,
-    topics.ROW_CHANGED[FeedChannel.KPIS]: KpiRow,
-}
-
 
 #: What the pages read and send; the types they refer to come along.
 PAGE_TYPES: Final = (
@@ -109,6 +93,7 @@ def documents() -> dict[Path, str]:
         folder / f"{event_type}.json": json.dumps(json_schema(event_type), indent=2, ensure_ascii=False) + "\n"
         for event_type in VALUES
     }
+    found[_ROOT / "schemas" / "asyncapi.yaml"] = yaml_text.write(asyncapi.document(release()))
     found[_ROOT / "command_center_ui" / "web" / "src" / "contract.generated.ts"] = typescript()
     return found
 

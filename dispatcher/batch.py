@@ -61,9 +61,12 @@ def batch_of(items: Sequence[Item], opens_breaker: str | None) -> Batch:
     """The batch that settles `items`."""
     ends: dict[TopicPartition, int] = {}
     until: dict[TopicPartition, datetime] = {}
+    tp = TopicPartition("", -1)
     for item in items:
-        tp = TopicPartition(item.record.topic, item.record.partition)
-        ends[tp] = item.record.offset + 1
+        record = item.record
+        if record.partition != tp.partition or record.topic != tp.topic:
+            tp = TopicPartition(record.topic, record.partition)
+        ends[tp] = record.offset + 1
         if item.message is not None:
             until[tp] = item.message.received_at
     return Batch(

@@ -1,7 +1,6 @@
 """What the consumer asks of those who turn messages into effects: the seam between the machinery and the decisions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -11,8 +10,7 @@ from infra.postgres import Connection
 from schemas.envelope import Envelope
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """One record of Kafka, decoded and typed."""
 
     envelope: Envelope

@@ -4,6 +4,8 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from infra.tally import Tally
+
 LAG: Final = Gauge(
     "patriot_dispatcher_lag",
     "Records of a partition that are not yet contained in the database",
@@ -18,10 +20,10 @@ BATCH_SECONDS: Final = Histogram(
 MESSAGES: Final = Counter(
     "patriot_dispatcher_messages_total", "Messages by how they ended: applied, repeated, refused", ["consumer", "end"]
 )
-RECEIVED_TO_COMMIT: Final = Histogram(
+RECEIVED_TO_COMMIT: Final = Tally(
     "patriot_dispatcher_received_to_commit_seconds",
     "From the broker's time of a message to the commit of its effects",
-    ["consumer"],
+    "consumer",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
 DEAD_LETTERS: Final = Counter(
@@ -47,7 +49,7 @@ MADE_ANEW: Final = Counter(
 )
 OUT_OF_RANGE: Final = Counter(
     "patriot_dispatcher_out_of_range_total",
-    "Partitions whose next record was gone, or beyond the end: read again from the beginning",
+    "Partitions whose next record was gone, or beyond the end, or that were set back and written anew: read again",
     ["topic"],
 )
 OUTBOX_ROWS: Final = Gauge("patriot_dispatcher_outbox_rows", "Records that wait for the relay")
@@ -59,6 +61,10 @@ RELAY_UNSENDABLE: Final = Counter(
     ["shard"],
 )
 RELAY_LEADS: Final = Gauge("patriot_dispatcher_relay_leads", "1 while this process relays the shard", ["shard"])
+BOARD_TOLD_AGAIN: Final = Counter(
+    "patriot_dispatcher_board_told_again_total",
+    "Times the whole board was put out, because the feed's topic did not end with what this database last sent",
+)
 PULSES: Final = Counter("patriot_dispatcher_pulses_total", "Pulses sent to the feed by this process")
 DEADLINES: Final = Counter(
     "patriot_dispatcher_deadlines_total", "Deadlines by how they ended: fired, failed", ["kind", "end"]

@@ -20,8 +20,10 @@ class DispatcherSettings(ServiceSettings):
     dispatcher_connections: int = Field(default=10, ge=4, le=100)
     #: A worker that is silent for this long loses its partitions. Kafka's own least is 6 s unless it is told otherwise.
     session_timeout_ms: int = Field(default=10_000, ge=1_000, le=60_000)
-    #: Messages of one transaction.
+    #: Messages of one transaction, other than readings.
     max_batch: int = Field(default=500, ge=1, le=5_000)
+    #: Readings of one transaction: they cost a hundredth of a report, and a sensor's row is written once in it.
+    max_batch_readings: int = Field(default=2_000, ge=1, le=10_000)
     #: Days that raw readings are kept.
     readings_days: int = Field(default=30, ge=8, le=3_650)
     #: The clocks run ahead of PostgreSQL's by this: for tests and rehearsals, where nobody waits a day.

@@ -2,9 +2,11 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import asyncpg
@@ -165,7 +167,7 @@ class Settler:
         async with self._ownership.writing:
             if generation != self._ownership.generation:
                 raise _Void
-            moves = self._ownership.moves(batch.ends)
+            moves = self._ownership.moves(batch.ends, batch.until)
             started = time.perf_counter()
             async with (
                 asyncio.timeout(self._limits.timeout_s),
@@ -189,7 +191,7 @@ class Settler:
 
     def _count(self, items: Sequence[Item]) -> None:
         self._breaker.note([item.refused is not None for item in items])
-        now = time.time()
+        now, waited = time.time(), Counter[datetime]()
         for item in items:
             if item.refused is not None:
                 record = item.record
@@ -204,7 +206,9 @@ class Settler:
                     offset=record.offset,
                 )
             elif item.message is not None:
-                metrics.RECEIVED_TO_COMMIT.labels(self.name).observe(now - item.message.received_at.timestamp())
+                waited[item.message.received_at] += 1
+        for received_at, times in waited.items():
+            metrics.RECEIVED_TO_COMMIT.observe(self.name, now - received_at.timestamp(), times)
 
     async def set_unreadable_aside(self, found: Unreadable, raw: RawBatch, generation: int) -> None:
         """Keep the bytes of a batch that the client cannot take apart, and read on behind it."""

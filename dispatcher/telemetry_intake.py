@@ -45,17 +45,18 @@ class TelemetryIntake:
 
     async def apply(self, connection: Connection, messages: Sequence[Message], now: datetime) -> None:
         """Keep the readings, bring each device up to date, and write what its turns mean for incidents."""
+        traffic: list[tuple[TrafficReading, datetime]] = []
+        beats: list[tuple[WifiReading, datetime]] = []
         for message in messages:
-            self._hear(message.received_at)
+            if message.received_at is not self._last_heard:
+                self._hear(message.received_at)
+            if isinstance(message.value, TrafficReading):
+                traffic.append((message.value, message.received_at))
+            elif isinstance(message.value, WifiReading):
+                beats.append((message.value, message.received_at))
         # By the device's clock: a late reading of a batch is no late one.
-        traffic = sorted(
-            ((m.value, m.received_at) for m in messages if isinstance(m.value, TrafficReading)),
-            key=lambda reading: reading[0].observed_at,
-        )
-        beats = sorted(
-            ((m.value, m.received_at) for m in messages if isinstance(m.value, WifiReading)),
-            key=lambda reading: reading[0].observed_at,
-        )
+        traffic.sort(key=lambda reading: reading[0].observed_at)
+        beats.sort(key=lambda reading: reading[0].observed_at)
         if traffic:
             await telemetry_store.insert_traffic(connection, traffic)
             await self._apply_traffic(connection, traffic, now)
@@ -166,6 +167,14 @@ class TelemetryIntake:
         await outbox_store.add(
             connection, [self._shown(FeedChannel.WIFI_NODES, n, before.get(n.id)) for n in nodes.values()]
         )
+
+    async def select_board(self, connection: Connection) -> list[Outgoing]:
+        """The row of every device."""
+        sensors, nodes = await telemetry_store.select_devices(connection)
+        return [
+            *(self._shown(FeedChannel.SENSORS, sensor, None) for sensor in sensors),
+            *(self._shown(FeedChannel.WIFI_NODES, node, None) for node in nodes),
+        ]
 
     def _shown(self, channel: FeedChannel, device: Sensor | WifiNode, before: Sensor | WifiNode | None) -> Outgoing:
         """The device's row for the wall."""

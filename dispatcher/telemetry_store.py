@@ -16,13 +16,15 @@ async def insert_traffic(connection: Connection, readings: Sequence[tuple[Traffi
         """
         INSERT INTO traffic_reading
                (sensor_id, observed_at, received_at, speed_kmh, occupancy, flow_per_h, travel_time_s)
-        SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[],
-                             $4::float8[], $5::float8[], $6::float8[], $7::float8[])
+        SELECT id, to_timestamp(observed_s), to_timestamp(received_s), speed, occupancy, flow, travel_time
+          FROM unnest($1::text[], $2::float8[], $3::float8[], $4::float8[], $5::float8[], $6::float8[], $7::float8[])
+               AS u (id, observed_s, received_s, speed, occupancy, flow, travel_time)
             ON CONFLICT DO NOTHING
         """,
         [reading.sensor_id for reading, _ in readings],
-        [reading.observed_at for reading, _ in readings],
-        [received_at for _, received_at in readings],
+        # As seconds: to the microsecond the same, and a third of the work of sending times.
+        [reading.observed_at.timestamp() for reading, _ in readings],
+        [received_at.timestamp() for _, received_at in readings],
         [reading.speed_kmh for reading, _ in readings],
         [reading.occupancy for reading, _ in readings],
         [reading.flow_per_h for reading, _ in readings],
@@ -46,6 +48,22 @@ async def insert_wifi(connection: Connection, readings: Sequence[tuple[WifiReadi
         [reading.clients for reading, _ in readings],
         [reading.rx_mbps for reading, _ in readings],
         [reading.tx_mbps for reading, _ in readings],
+    )
+
+
+async def select_devices(connection: Connection) -> tuple[list[Sensor], list[WifiNode]]:
+    """All of them, unlocked."""
+    sensors = await connection.fetch(
+        "SELECT id, registered, lat, lon, segment, direction, free_flow_kmh, speed_kmh, level, observed_at,"
+        " received_at, detection, incident_id FROM sensor"
+    )
+    nodes = await connection.fetch(
+        "SELECT id, registered, lat, lon, uplink, clients, observed_at, received_at, detection, incident_id"
+        " FROM wifi_node"
+    )
+    return (
+        [msgspec.convert(dict(row), Sensor) for row in sensors],
+        [msgspec.convert(dict(row), WifiNode) for row in nodes],
     )
 
 

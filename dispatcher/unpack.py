@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -41,12 +41,15 @@ class Unpacker:
 
     def __init__(self, types: Mapping[str, type[msgspec.Struct]]) -> None:
         self._decoders = {name: msgspec.json.Decoder(kind) for name, kind in types.items()}
+        #: Of the record before: those of one produced batch have the same.
+        self._timestamp = 0
+        self._received_at = datetime.fromtimestamp(0, UTC)
 
     def unpack(self, record: Record) -> Message:
         """The message. Raises `Refused` with reason `headers`, `unknown_type`, `tombstone`, `not_json`, `schema`,
         `nul` or `time`."""
         try:
-            about = envelope.read([(name, value or b"") for name, value in record.headers])
+            about = envelope.read(record.headers)
         except EnvelopeError as error:
             raise Refused("headers", str(error)) from error
         decoder = self._decoders.get(about.type)
@@ -63,13 +66,15 @@ class Unpacker:
         # PostgreSQL keeps no NUL; the cheap look at the bytes comes first.
         if b"\\u0000" in record.value and any("\x00" in text for text in _texts(msgspec.to_builtins(value))):
             raise Refused("nul", "a text contains U+0000")
-        try:
-            received_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-        except (ValueError, OverflowError, OSError) as error:
-            raise Refused("time", "the record's timestamp is not a time") from error
+        if record.timestamp != self._timestamp:
+            try:
+                self._received_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+            except (ValueError, OverflowError, OSError) as error:
+                raise Refused("time", "the record's timestamp is not a time") from error
+            self._timestamp = record.timestamp
         if not _TRACEPARENT.fullmatch(about.traceparent):
-            about = replace(about, traceparent=envelope.new_traceparent())
-        return Message(about, value, record.topic, record.partition, record.offset, received_at)
+            about = msgspec.structs.replace(about, traceparent=envelope.new_traceparent())
+        return Message(about, value, record.topic, record.partition, record.offset, self._received_at)
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -1,10 +1,11 @@
 """The envelope of every Kafka record: CloudEvents 1.0 in binary mode, with a W3C traceparent."""
 
 import secrets
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
+
+import msgspec
 
 SPEC_VERSION: Final = "1.0"
 CONTENT_TYPE: Final = "application/json"
@@ -17,8 +18,7 @@ class EnvelopeError(ValueError):
     """A record without the headers that every record has; the message is one sentence and names no value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True):
     """What a record says about itself."""
 
     id: str
@@ -55,35 +55,30 @@ def write(envelope: Envelope) -> Headers:
 
 
 _REQUIRED: Final = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time")
+_READ: Final = ("ce_id", "ce_type", "ce_source", "ce_time", "ce_subject", "traceparent")
+_SPEC_VERSION: Final = SPEC_VERSION.encode()
 _MAX_ID: Final = 200
 
 
-def read(headers: Iterable[tuple[str, bytes]] | Sequence[tuple[str, bytes]]) -> Envelope:
+def read(headers: Sequence[tuple[str, bytes | None]]) -> Envelope:
     """The envelope of a record. Raises `EnvelopeError` when a required header is missing or not what it should be."""
-    found: dict[str, str] = {}
-    for name, value in headers:
-        try:
-            found[name] = bytes(value or b"").decode()
-        except UnicodeDecodeError as error:
-            raise EnvelopeError(f"header {name!r} is not UTF-8") from error
+    found = dict(headers)
     for name in _REQUIRED:
         if not found.get(name):
             raise EnvelopeError(f"header {name} is missing")
-    if found["ce_specversion"] != SPEC_VERSION:
+    if found["ce_specversion"] != _SPEC_VERSION:
         raise EnvelopeError("ce_specversion is not 1.0")
-    if len(found["ce_id"]) > _MAX_ID or "\x00" in found["ce_id"]:
+    try:
+        event_id, kind, source, said_time, subject, traceparent = [(found.get(name) or b"").decode() for name in _READ]
+    except UnicodeDecodeError as error:
+        name = next(name for name in _READ if found.get(name) == error.object)
+        raise EnvelopeError(f"header {name!r} is not UTF-8") from error
+    if len(event_id) > _MAX_ID or "\x00" in event_id:
         raise EnvelopeError("ce_id is not an id")
     try:
-        time = datetime.fromisoformat(found["ce_time"])
+        time = datetime.fromisoformat(said_time)
     except ValueError as error:
         raise EnvelopeError("ce_time is not an RFC 3339 time") from error
     if time.tzinfo is None:
         raise EnvelopeError("ce_time has no offset")
-    return Envelope(
-        id=found["ce_id"],
-        type=found["ce_type"],
-        source=found["ce_source"],
-        subject=found.get("ce_subject", ""),
-        time=time,
-        traceparent=found.get("traceparent") or new_traceparent(),
-    )
+    return Envelope(event_id, kind, source, subject, time, traceparent or new_traceparent())

@@ -40,20 +40,23 @@ class Sensor(msgspec.Struct, frozen=True, kw_only=True):
         judged = None
         if reading.speed_kmh is not None:
             judged = judge(known.detection, reading.observed_at, reading.speed_kmh, known.free_flow_kmh)
-        after = msgspec.structs.replace(
-            known,
+        told = reading if not known.registered else known
+        place = reading if told is reading and reading.lat is not None and reading.lon is not None else known
+        after = cls(
+            id=known.id,
+            registered=known.registered,
+            lat=place.lat,
+            lon=place.lon,
+            segment=told.segment or known.segment,
+            direction=told.direction or known.direction,
+            free_flow_kmh=known.free_flow_kmh,
             speed_kmh=reading.speed_kmh,
             level=judged.level if judged else RoadLevel.UNKNOWN,
             observed_at=reading.observed_at,
             received_at=max(received_at, known.received_at),
             detection=judged.state if judged else known.detection,
+            incident_id=known.incident_id,
         )
-        if not known.registered:
-            after = msgspec.structs.replace(
-                after, segment=reading.segment or known.segment, direction=reading.direction or known.direction
-            )
-            if reading.lat is not None and reading.lon is not None:
-                after = msgspec.structs.replace(after, lat=reading.lat, lon=reading.lon)
         return after, judged
 
     def row(self) -> SensorRow:

@@ -29,7 +29,9 @@ from schemas.wire import encode
 SESSION_TIMEOUT_MS = 2_000
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS effect (consumer text, event text, topic text, partition int, "offset" bigint, worker int);
+CREATE TABLE IF NOT EXISTS effect (
+    consumer text, event text, topic text, partition int, "offset" bigint, worker int,
+    nth bigint GENERATED ALWAYS AS IDENTITY);
 CREATE TABLE IF NOT EXISTS tally (key text PRIMARY KEY, n int NOT NULL);
 """
 
@@ -160,8 +162,9 @@ def options(bootstrap: str, *, max_batch: int = 500, batch_timeout_s: float = 10
 
 
 async def effects_of(pool: Pool, consumer: str) -> list[str]:
-    """The ids that had an effect, as often as they had one."""
-    return [row["event"] for row in await pool.fetch("SELECT event FROM effect WHERE consumer = $1", consumer)]
+    """The ids that had an effect, as often as they had one, in that order."""
+    rows = await pool.fetch("SELECT event FROM effect WHERE consumer = $1 ORDER BY nth", consumer)
+    return [row["event"] for row in rows]
 
 
 async def until(check: Callable[[], Awaitable[object]], timeout: float = 15.0) -> None:

@@ -28,7 +28,8 @@ class _Link:
 
     def reset(self) -> None:
         for end in self.ends:
-            end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            if (line := end.get_extra_info("socket")).fileno() >= 0:  # else it was reset from its side
+                line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             end.transport.abort()
 
 

@@ -1,6 +1,8 @@
 """The proxy does to a connection what its verbs say, and nothing once it is healed."""
 
 import asyncio
+import socket
+import struct
 import time
 from collections.abc import AsyncIterator
 
@@ -73,6 +75,40 @@ async def test_cut_resets_what_is_open_and_lets_new_ones_pass(proxy: Proxy) -> N
     again = await Client.open(proxy)
     again.say(b"b")
     await again.hear(b"b")
+
+
+async def test_a_client_that_resets_is_a_reset_for_the_server_and_the_next_one_passes(proxy: Proxy) -> None:
+    for _ in range(20):
+        client = await Client.open(proxy)
+        client.say(bytes(100_000))
+        await client.hear(bytes(1_000))
+        line = client.writer.get_extra_info("socket")
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.writer.transport.abort()
+    async with asyncio.timeout(10):
+        while proxy.links:
+            await asyncio.sleep(0.01)
+    again = await Client.open(proxy)
+    again.say(b"b")
+    await again.hear(b"b")
+
+
+async def test_a_server_that_resets_is_a_reset_for_the_client() -> None:
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        line = writer.get_extra_info("socket")
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    server = await asyncio.start_server(reset, "127.0.0.1", 0)
+    async with Proxy(server.sockets[0].getsockname()[1]) as proxy:
+        for _ in range(20):
+            client = await Client.open(proxy)
+            client.say(bytes(1_000_000))
+            async with asyncio.timeout(10):
+                with pytest.raises(ConnectionResetError):
+                    await client.reader.read()
+    server.close()
 
 
 async def test_refuse_resets_and_refuses_until_healed(proxy: Proxy) -> None:

@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WEB_SOURCES := $(shell find $(WEB) \( -name node_modules -o -name dist \) -prune -o -type f -print 2>/dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install up test check-code check-pages bench pages lock
+.PHONY: help install up test check-code check-pages bench soak pages lock
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -40,6 +40,9 @@ check-pages: $(WEB)/node_modules/.installed
 
 bench: $(VENV)/.installed-tests pages ## measure speed and size on this machine
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+soak: $(VENV)/.installed-tests ## let every fault strike a city under load, and write docs/faults.md; half an hour
+	@$(BIN)/python -m tests.faults --seeds 1,2 $(ARGS)
 
 pages: $(WEB)/dist/.built ## build the web pages
 

@@ -13,6 +13,7 @@ from dispatcher.deadline_store import LEAVE_BOARD, Deadline, claim_next, leaves_
 from dispatcher.decisions.change import Change
 from dispatcher.fault import Fault, fault_of
 from dispatcher.supervise import pause
+from infra import failpoints
 from infra.postgres import Connection, Pool
 
 log = structlog.get_logger()
@@ -57,6 +58,7 @@ class Clocks:
                 if deadline is None:
                     return False
                 await _FIRE[deadline.kind](connection, deadline)
+                failpoints.hit("clocks.in_transaction")
                 late = await connection.fetchval("SELECT extract(epoch FROM now() - $1::timestamptz)", deadline.due_at)
         except Exception as error:
             if deadline is None or fault_of(error) is Fault.UNAVAILABLE:

@@ -18,6 +18,7 @@ NAMES: Final = frozenset(
         "dispatcher.in_transaction",  # effects are written, not committed
         "dispatcher.after_commit",  # committed, Kafka's offset mirror not yet
         "relay.after_ack",  # Kafka has the outbox rows, they are not yet marked
+        "clocks.in_transaction",  # a deadline has fired, that is not committed
         "feed.after_read",  # the feed node has read records, pushed nothing yet
     }
 )

@@ -9,6 +9,7 @@ _ROOMS: Final = (
     "process_faults",
     "message_faults",
     "kafka_faults",
+    "three_brokers",
     "postgres_faults",
     "feed_faults",
     "machine_faults",

@@ -4,9 +4,11 @@ import asyncio
 from random import Random
 from typing import Final
 
-from tests.faults.field import Field
+from tests.faults import reading
+from tests.faults.field import PATIENCE_S, Field
 from tests.faults.process import Service
-from tests.faults.scenario import Fault, Strike
+from tests.faults.scenario import Fault, Ground, Strike
+from tests.faults.whole_city import WholeCity
 
 _INGEST_POINTS: Final = ("ingest.after_idempotency", "ingest.after_contact", "ingest.after_ack")
 _DISPATCHER_POINTS: Final = ("dispatcher.after_read", "dispatcher.in_transaction", "dispatcher.after_commit")
@@ -85,6 +87,92 @@ async def zombie_relay(field: Field, rng: Random) -> None:
     field.wake(leader)
 
 
+def _told_to_end(which: str) -> Strike:
+    """SIGTERM of the service under load: it ends by itself, with 0, and what was under way is finished."""
+
+    async def strike(field: Field, rng: Random) -> float:
+        since = asyncio.get_running_loop().time()
+        service: Service = rng.choice(field.dispatchers) if which == "dispatcher" else getattr(field, which)
+        code = await field.stop(service)
+        if code != 0:
+            field.load.surprises.append(f"{which} ended with {code} after SIGTERM:\n{service.tail()}")
+        await field.start(service)
+        return since
+
+    return strike
+
+
+async def clocks_killed(field: Field, rng: Random) -> float:
+    """A dispatcher is killed while a deadline fires; the clocks run ahead, so that rejected incidents leave at once."""
+    ahead = {"PATRIOT_CLOCKS_AHEAD_S": "5000"}
+    rejected = await _reject(field, 12)
+    first, second = field.dispatchers
+    await asyncio.gather(field.stop(first), field.stop(second))
+    await field.start(first, f"clocks.in_transaction=kill@{rng.randint(2, 8)}", **ahead)
+    since = await field.killed(first)
+    await asyncio.gather(field.start(first, **ahead), field.start(second, **ahead))
+    async with asyncio.timeout(PATIENCE_S):
+        while await reading.on_board(field.dsn, rejected):
+            await asyncio.sleep(0.2)
+    return since
+
+
+async def _reject(field: Field, count: int) -> list[str]:
+    """An operator rejects incidents of the load; answers which."""
+    async with asyncio.timeout(PATIENCE_S):
+        while len(found := await reading.incidents_of(field.dsn, [one.report_id for one in field.load.sent])) < count:
+            await asyncio.sleep(0.2)
+    incidents = sorted(set(found.values()))[:count]
+    operator = await field.operator()
+    async with operator:
+        for incident in incidents:
+            for _ in range(10):  # a report may join meanwhile
+                version = (await operator.get(f"/api/v1/incidents/{incident}")).json()["version"]
+                body = {"version": version, "reason": "uji"}
+                if (await operator.post(f"/api/v1/incidents/{incident}/reject", json=body)).status_code == 200:
+                    break
+    return incidents
+
+
+async def slow_consumers(field: Field, rng: Random) -> None:
+    """Both dispatchers get a tenth of their time."""
+    until = asyncio.get_running_loop().time() + 12
+    try:
+        while asyncio.get_running_loop().time() < until:
+            for service in field.dispatchers:
+                field.pause(service)
+            await asyncio.sleep(0.18)
+            for service in field.dispatchers:
+                field.wake(service)
+            await asyncio.sleep(0.02)
+    finally:
+        for service in field.dispatchers:
+            field.wake(service)
+
+
+async def members_come_and_go(field: Field, rng: Random) -> None:
+    """A third dispatcher joins, and leaves some seconds later, in good order or killed."""
+    for number in range(3):
+        third = field.new_dispatcher()
+        try:
+            await field.start(third)
+            await asyncio.sleep(rng.uniform(0.5, 2.5))
+            if number % 2:
+                await field.stop(third)
+        finally:
+            third.kill()
+        await asyncio.sleep(rng.uniform(0.5, 2.5))
+
+
+async def everything_killed(field: Field, rng: Random) -> float:
+    """kill -9 of `patriot up` and all that it had started, then `patriot up` again."""
+    assert isinstance(field, WholeCity)
+    since = asyncio.get_running_loop().time()
+    field.kill_all()
+    await field.up()
+    return since
+
+
 FAULTS: Final = [
     *(Fault(f"ingest killed {point.partition('.')[2]}", 3, _at((point,), "ingest")) for point in _INGEST_POINTS),
     *(
@@ -94,6 +182,14 @@ FAULTS: Final = [
     Fault("relay killed between ack and mark", 5, _dispatcher_at((_RELAY_POINT,))),
     Fault("desk killed", 5, kill_desk),
     Fault("feed killed", 5, kill_feed),
+    Fault("clocks killed", 10, clocks_killed),
     Fault("zombie worker", 15, zombie_worker),
     Fault("zombie relay", 15, zombie_relay),
+    Fault("consumers ten times slower", 10, slow_consumers),
+    Fault("members come and go", 10, members_come_and_go),
+    *(
+        Fault(f"{which} told to end", goal, _told_to_end(which))
+        for which, goal in (("ingest", 3), ("dispatcher", 5), ("desk", 5), ("feed", 5))
+    ),
+    Fault("everything killed at once", 30, everything_killed, Ground.CITY),
 ]

@@ -79,6 +79,12 @@ async def incidents_of(dsn: str, reports: list[str]) -> dict[str, str]:
     return {row["id"]: row["incident_id"] for row in rows}
 
 
+async def on_board(dsn: str, incidents: list[str]) -> int:
+    """How many of the incidents are on the board."""
+    rows = await _fetch(dsn, "SELECT count(*) AS rows FROM incident WHERE on_board AND id = ANY($1)", incidents)
+    return int(rows[0]["rows"])
+
+
 async def topics(bootstrap: str, mark: str) -> Topics:
     """All that the topics have; of reports those of the load."""
     records = await _read_all(bootstrap)

@@ -79,6 +79,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     at: datetime
     machine: str
+    #: Load average of the last minute: what else the machine does, ours included.
+    load: float
     goal_s: float
     #: Since the end of the fault (a kill: since the kill) until the first ten reports sent afterwards were on the wall
     #: and on their tracking pages.
@@ -230,6 +232,7 @@ def _row(fault: Fault, seed: int, load: Load, recovered_s: float, drained_s: flo
         seed=seed,
         at=datetime.now(UTC),
         machine=f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}",
+        load=round(os.getloadavg()[0], 1),
         goal_s=fault.goal_s,
         recovered_s=round(recovered_s, 2),
         drained_s=round(drained_s, 2),

@@ -1,8 +1,10 @@
 """All faults there are, in the order in which they strike."""
 
 from importlib import import_module
+from random import Random
 from typing import Final
 
+from tests.faults.field import Field
 from tests.faults.scenario import Fault
 
 _ROOMS: Final = (
@@ -14,6 +16,19 @@ _ROOMS: Final = (
     "feed_faults",
     "machine_faults",
 )
+
+
+def in_turn(name: str, *faults: Fault) -> Fault:
+    """One fault that is all of these, one after the other, each when the one before is over."""
+
+    async def strike(field: Field, rng: Random) -> float | None:
+        since = None
+        for fault in faults:
+            await field.whole()
+            since = await fault.strike(field, rng)
+        return since
+
+    return Fault(name, max(fault.goal_s for fault in faults), strike)
 
 
 def collect() -> list[Fault]:

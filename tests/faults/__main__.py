@@ -36,20 +36,31 @@ async def soak(faults: Sequence[Fault], seed: int, rows: Path, keep: Path) -> li
         while those:
             folder = Path(tempfile.mkdtemp(prefix=f"patriot-soak-{seed}-"))
             try:
-                async with make(folder) as field:
-                    # after one that fails the field is made anew: the next fault is judged by itself
-                    while those:
-                        fault = those.pop(0)
-                        if not await _strike(field, fault, seed, rows):
-                            bad.append(fault.name)
-                            break
-            finally:
-                if bad:
+                failed = await _field(make(folder), those, seed, rows)
+                if failed is not None:
+                    bad.append(failed)
                     shutil.copytree(folder, keep / folder.name, ignore=_LARGE, dirs_exist_ok=True)
+            finally:
                 shutil.rmtree(folder, ignore_errors=True)
     return bad
 
 
+async def _field(field: Field, those: list[Fault], seed: int, rows: Path) -> str | None:
+    """Take faults from the list until one fails, and answer its name: the next is judged on a field made anew."""
+    try:
+        async with field:
+            while those:
+                fault = those.pop(0)
+                if not await _strike(field, fault, seed, rows):
+                    return fault.name
+    except Exception:
+        click.echo(f"  ✗ the field: {traceback.format_exc()[-_TOLD:]}")
+        return those.pop(0).name if those else "the field"
+    return None
+
+
+#: Letters of what went wrong.
+_TOLD: Final = 6_000
 _LARGE: Final = shutil.ignore_patterns("data", "cluster*", "tmp")
 
 
@@ -59,7 +70,7 @@ async def _strike(field: Field, fault: Fault, seed: int, rows: Path) -> bool:
         row = await scenario.run(field, fault, seed)
     except Exception:
         click.echo(f"  ✗ {fault.name}: did not come to its end")
-        click.echo(traceback.format_exc()[-6000:])
+        click.echo(traceback.format_exc()[-_TOLD:])
         return False
     scenario.write(rows, row)
     click.echo(f"  {'✓' if row.clean else '✗'} {row} [{time.monotonic() - began:.0f} s]")

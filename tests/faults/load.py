@@ -3,9 +3,8 @@
 import asyncio
 import string
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from random import Random
 from typing import Any, Final
 
@@ -56,34 +55,28 @@ class Sent:
     began: float
 
 
-@dataclass
 class Load:
     """`begin`, let it run while a fault strikes, `end`: then every wish is settled or stays unknown for good."""
 
-    field: Field
-    #: Of this load alone: what its keys and sensors begin with.
-    mark: str
-    rng: Random
-    ledger: Ledger
-    #: Reports that insisted until they were acknowledged, in the order of their first attempts.
-    sent: list[Sent] = field(default_factory=list)
-    #: Answers that nobody should ever get.
-    surprises: list[str] = field(default_factory=list)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _begun: list[tuple[float, str]] = field(default_factory=list)
-    _number: int = 0
-    _runs: bool = False
-
-    def __post_init__(self) -> None:
-        self._events = [(word(n), place(next(self.field.places))) for n in range(_EVENTS)]
+    def __init__(self, field: Field, mark: str, rng: Random) -> None:
+        """`mark`: of this load alone, what its keys and sensors begin with. The ledger is in the field's folder."""
+        self.field = field
+        self.mark = mark
+        self.ledger = Ledger(field.folder / f"ledger-{mark}.jsonl")
+        #: Reports that insisted until they were acknowledged.
+        self.sent: list[Sent] = []
+        #: Answers that nobody should ever get, and what else a fault finds wrong.
+        self.surprises: list[str] = []
+        self._rng = rng
+        self._events = [(word(n), place(next(field.places))) for n in range(_EVENTS)]
         self._since = datetime.now(UTC) - timedelta(hours=1)
         self._gave_up = asyncio.Event()
         self._http = httpx.AsyncClient(timeout=_ANSWER_S, limits=httpx.Limits(max_connections=400))
-
-    @classmethod
-    def of(cls, field: Field, mark: str, rng: Random, folder: Path) -> "Load":
-        """A load with a ledger in that folder."""
-        return cls(field, mark, rng, Ledger(folder / f"ledger-{mark}.jsonl"))
+        self._tasks: set[asyncio.Task[None]] = set()
+        #: When each insisting report was first tried, and its key.
+        self._begun: list[tuple[float, str]] = []
+        self._number = 0
+        self._runs = False
 
     # life ------------------------------------------------------------------------------------------------------------
 
@@ -144,10 +137,10 @@ class Load:
             self.surprises.append(f"the load itself: {error!r}")
 
     async def _report(self) -> None:
-        dice = self.rng.randrange(100)
+        dice = self._rng.randrange(100)
         event, (lat, lon) = None, place(next(self.field.places))
         if dice < _MEET:
-            event, (lat, lon) = self.rng.choice(self._events)
+            event, (lat, lon) = self._rng.choice(self._events)
         wish = Wish(self.new_key(), "report", event=event)
         body = {
             "description": text(wish.key),
@@ -155,7 +148,7 @@ class Load:
             "lon": lon,
             "reporter": {"name": "Siti", "phone": "0800000001"},
         }
-        manner = self.rng.randrange(100)
+        manner = self._rng.randrange(100)
         if manner < _ONCE:
             await self._send_report(wish, body)
         elif manner < _ONCE + _TWICE:
@@ -194,7 +187,7 @@ class Load:
              "speed_kmh": 20 + number % 30}
             for sensor, at in readings
         ]  # fmt: skip
-        once = self.rng.randrange(100) < _ONCE
+        once = self._rng.randrange(100) < _ONCE
         while not self._gave_up.is_set():
             if await self._post("/api/v1/telemetry", wish, body, {}) is not None:
                 self.ledger.after(wish, Outcome.OK)

@@ -4,9 +4,9 @@ import asyncio
 from random import Random
 from typing import Final
 
-from tests.faults import reading
 from tests.faults.field import PATIENCE_S, Field
 from tests.faults.process import Service
+from tests.faults.reading import Reading
 from tests.faults.scenario import Fault, Ground, Strike
 from tests.faults.whole_city import WholeCity
 
@@ -114,20 +114,21 @@ async def clocks_killed(field: Field, rng: Random) -> float:
     await field.start(first, f"clocks.in_transaction=kill@{rng.randint(2, 8)}", **ahead)
     since = await field.killed(first)
     await asyncio.gather(field.start(first, **ahead), field.start(second, **ahead))
-    async with asyncio.timeout(PATIENCE_S):
-        while await reading.on_board(field.dsn, rejected):
+    async with Reading(field.dsn, field.bootstrap) as reading, asyncio.timeout(PATIENCE_S):
+        while await reading.on_board(rejected):
             await asyncio.sleep(0.2)
     return since
 
 
 async def _reject(field: Field, count: int) -> list[str]:
     """An operator rejects incidents of the load; answers which."""
-    async with asyncio.timeout(PATIENCE_S):
-        while len(found := await reading.incidents_of(field.dsn, [one.report_id for one in field.load.sent])) < count:
+    found: dict[str, str] = {}
+    async with Reading(field.dsn, field.bootstrap) as reading, asyncio.timeout(PATIENCE_S):
+        while len(set(found.values())) < count:
             await asyncio.sleep(0.2)
+            found = await reading.incidents_of([one.report_id for one in field.load.sent])
     incidents = sorted(set(found.values()))[:count]
-    operator = await field.operator()
-    async with operator:
+    async with await field.operator() as operator:
         for incident in incidents:
             for _ in range(10):  # a report may join meanwhile
                 version = (await operator.get(f"/api/v1/incidents/{incident}")).json()["version"]

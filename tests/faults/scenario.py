@@ -32,12 +32,13 @@ import asyncpg
 import httpx
 import msgspec
 
-from tests.faults import checker, ledger, reading
+from tests.faults import checker, ledger
 from tests.faults.checker import Verdict
 from tests.faults.field import PATIENCE_S, Field
 from tests.faults.ledger import Outcome
 from tests.faults.load import Load, Sent, word
 from tests.faults.onlookers import Manner, Onlooker, snapshot
+from tests.faults.reading import Reading
 
 _CALM_S: Final = 1.0
 #: The city has recovered when this many reports, the first sent after the fault, are on the wall.
@@ -117,33 +118,34 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 async def run(field: Field, fault: Fault, seed: int) -> Row:
     """Let the fault strike the field under load, and judge. Raises AssertionError when the city does not come back."""
     mark = word(seed) + word(time.time_ns() // 10_000_000 % 26**4)
-    before, letters = await reading.versions(field.dsn), await reading.last_letter(field.dsn)
-    load = field.load = Load.of(field, mark, Random(f"{seed} {fault.name} load"), field.folder)
+    load = field.load = Load(field, mark, Random(f"{seed} {fault.name} load"))
     onlookers = [
         Onlooker(manner, [field.feed_url], field.ticket, _CHANNELS, chance=Random(f"{seed} {manner}"))
         for manner in Manner
     ]
     try:
-        async with AsyncExitStack() as watching:
+        async with AsyncExitStack() as opened:
+            reading = await opened.enter_async_context(Reading(field.dsn, field.bootstrap))
+            before, letters = await reading.versions(), await reading.last_letter()
             for onlooker in onlookers:
-                await watching.enter_async_context(onlooker)
+                await opened.enter_async_context(onlooker)
             load.begin()
             await asyncio.sleep(_CALM_S)
             since = await fault.strike(field, Random(f"{seed} {fault.name}")) or asyncio.get_running_loop().time()
             await field.whole()
-            recovered_s = await _recovered(field, load, onlookers[0], since)
+            recovered_s = await _recovered(field, reading, onlookers[0], since)
             await load.end(PATIENCE_S)
-            await _drained(field, load, before, letters)
+            await _drained(load, reading, before, letters)
             drained_s = asyncio.get_running_loop().time() - since
-            verdict = await _judge(field, load, onlookers, before, letters)
+            verdict = await _judge(field, reading, onlookers, before, letters)
     finally:
         await load.close()
     return _row(fault, seed, load, recovered_s, drained_s, verdict)
 
 
-async def _recovered(field: Field, load: Load, onlooker: Onlooker, since: float) -> float:
+async def _recovered(field: Field, reading: Reading, onlooker: Onlooker, since: float) -> float:
     """Seconds until what was sent first after `since` had gone all the way."""
-    loop = asyncio.get_running_loop()
+    loop, load = asyncio.get_running_loop(), field.load
     deadline = loop.time() + PATIENCE_S
     incidents: dict[str, str] = {}
     shown = 0
@@ -157,7 +159,7 @@ async def _recovered(field: Field, load: Load, onlooker: Onlooker, since: float)
         if (first := load.first_after(since, _THROUGH)) is None:
             continue
         try:
-            incidents = await reading.incidents_of(field.dsn, [one.report_id for one in first])
+            incidents = await reading.incidents_of([one.report_id for one in first])
         except (OSError, TimeoutError, asyncpg.PostgresError):
             continue
         rows = onlooker.told.rows.get("incidents", {})
@@ -177,15 +179,15 @@ async def _is_tracked(http: httpx.AsyncClient, code: str) -> bool:
     return answer.status_code == 200 and answer.json()["incident_id"] is not None
 
 
-async def _drained(field: Field, load: Load, before: dict[str, int], letters: int) -> None:
+async def _drained(load: Load, reading: Reading, before: dict[str, int], letters: int) -> None:
     """Wait until everything acknowledged has its effect; what never comes is the verdict's to name."""
     deadline = asyncio.get_running_loop().time() + PATIENCE_S
     entries = ledger.read(load.ledger.path)
     reports = {identity for entry in entries if entry.wish.kind == "report" for identity in entry.identities}
-    readings = {reading for entry in entries if entry.acknowledged for reading in entry.wish.readings}
+    readings = {each for entry in entries if entry.acknowledged for each in entry.wish.readings}
     poison = {identity for entry in entries if entry.wish.kind == "poison" for identity in entry.identities}
     while asyncio.get_running_loop().time() < deadline:
-        found = await reading.database(field.dsn, load.mark, before, letters)
+        found = await reading.stored(load.mark, before, letters)
         if (
             reports <= {id_ for _, id_, _ in found.reports}
             and reports <= found.contacts
@@ -197,15 +199,18 @@ async def _drained(field: Field, load: Load, before: dict[str, int], letters: in
         await asyncio.sleep(0.2)
 
 
-async def _judge(field: Field, load: Load, onlookers: list[Onlooker], before: dict[str, int], letters: int) -> Verdict:
-    topics = await reading.topics(field.bootstrap, load.mark)
+async def _judge(
+    field: Field, reading: Reading, onlookers: list[Onlooker], before: dict[str, int], letters: int
+) -> Verdict:
+    load = field.load
+    topics = await reading.topics(load.mark)
     found = await asyncio.gather(*(onlooker.findings(field.feed_url) for onlooker in onlookers))
     for one in found:
         load.surprises.extend(f"{one.manner}: {sentence}" for sentence in one.broken)
     fresh = await snapshot(field.feed_url, field.ticket, _CHANNELS)
     return checker.judge(
         ledger.read(load.ledger.path),
-        await reading.database(field.dsn, load.mark, before, letters),
+        await reading.stored(load.mark, before, letters),
         topics,
         [checker.Seen(one.manner, [*one.gaps, *one.stale], one.reordered) for one in found],
         {key: row["version"] for key, row in fresh["incidents"].items()},

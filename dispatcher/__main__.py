@@ -14,6 +14,7 @@ from dispatcher.settings import DispatcherSettings
 from dispatcher.silence import Silence
 from dispatcher.supervise import Supervised
 from dispatcher.telemetry_intake import TelemetryIntake
+from dispatcher.whole_board import WholeBoard
 from dispatcher.worker import Worker
 from infra import log, server
 from infra.geography import load_geography
@@ -35,7 +36,7 @@ def room(settings: DispatcherSettings, geography: Geography) -> Room:
         )
         telemetry = TelemetryIntake(geography)
         silence = Supervised("silence", Silence(pool, telemetry).run)
-        worker = Worker(settings, [ReportIntake(geography), telemetry], pool, [silence])
+        worker = Worker(settings, [ReportIntake(geography), telemetry], pool, [silence], WholeBoard(telemetry))
         stop = asyncio.Event()
         work = asyncio.create_task(worker.run(stop))
         app.state.dispatcher = worker

@@ -87,6 +87,13 @@ async def select_for_update(connection: Connection, incident_ids: Sequence[str])
     return {row["id"]: from_row(row) for row in rows}
 
 
+async def select_board(connection: Connection) -> list[Outgoing]:
+    """The row of every incident that belongs on the board."""
+    rows = await connection.fetch(f"SELECT {COLUMNS} FROM incident WHERE on_board")  # noqa: S608
+    shown = [from_row(row) for row in rows]
+    return [outbox_store.row_changed(FeedChannel.INCIDENTS, one.id, one.row(), one.tags(), None) for one in shown]
+
+
 async def save(connection: Connection, changes: Sequence[Change]) -> None:
     """Write incidents, history, decisions, evidence, deadlines and outbox rows. The rows of `before` must be locked.
 

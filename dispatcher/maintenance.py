@@ -71,28 +71,16 @@ async def make_days(connection: Connection, table: str) -> None:
         try:
             async with connection.transaction():
                 await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
-                await _make_day(connection, table, name, day)
+                await connection.execute("SELECT add_day($1, $2)", table, day)
         except asyncpg.LockNotAvailableError:
             log.warning("day_not_made", table=table, day=str(day))  # in an hour, then
-
-
-async def _make_day(connection: Connection, table: str, name: str, day: date) -> None:
-    """Beside the table first, so that rows that have landed in the default partition can move over."""
-    column = "day" if table == "seen_event" else "observed_at"
-    await connection.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)")
-    bounds = f"FROM ('{day}') TO ('{day + timedelta(days=1)}')"
-    await connection.execute(
-        f"WITH moved AS (DELETE FROM {table}_default"  # noqa: S608
-        f" WHERE {column} >= '{day}' AND {column} < '{day + timedelta(days=1)}' RETURNING *)"
-        f" INSERT INTO {name} SELECT * FROM moved"
-    )
-    await connection.execute(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES {bounds}")
 
 
 async def drop_days(connection: Connection, table: str, days: int) -> None:
     """Drop the partitions of days that have had their time."""
     rows = await connection.fetch(
-        "SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+        "SELECT c.relname AS name, to_date(right(c.relname, 8), 'YYYYMMDD') AS day"
+        " FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
         " WHERE i.inhparent = $1::regclass AND c.relname ~ '_[0-9]{8}$'"
         " AND to_date(right(c.relname, 8), 'YYYYMMDD') < current_date - $2::int ORDER BY 1",
         table,
@@ -102,7 +90,7 @@ async def drop_days(connection: Connection, table: str, days: int) -> None:
         try:
             async with connection.transaction():
                 await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
-                await connection.execute(f"DROP TABLE {row['name']}")
+                await connection.execute("SELECT drop_day($1, $2)", table, row["day"])
             log.info("day_dropped", table=row["name"])
         except asyncpg.LockNotAvailableError:
             log.warning("day_not_dropped", table=row["name"])

@@ -239,6 +239,18 @@ async def select_rows(
     return [_from_row(row).row(row["assignment_id"]) for row in rows]
 
 
+async def select_board(connection: Connection) -> list[outbox_store.Outgoing]:
+    """The row of every officer whose account is in use."""
+    rows = await connection.fetch(
+        f"SELECT o.*, {_ASSIGNMENT} FROM officer o JOIN account c USING (username) WHERE c.disabled_at IS NULL"  # noqa: S608
+    )
+    shown = [(_from_row(row), row["assignment_id"]) for row in rows]
+    return [
+        outbox_store.row_changed(FeedChannel.OFFICERS, one.username, one.row(assignment), one.tags(), None)
+        for one, assignment in shown
+    ]
+
+
 def _values(officer: Officer) -> tuple[object, ...]:
     return (
         officer.username,

@@ -23,6 +23,9 @@ class Place:
     beginning: int
     #: Start there, whatever was read before.
     start_over: bool = False
+    #: The time of the newest record that was read, and up to which offset nothing in Kafka is newer.
+    newest: datetime | None = None
+    read_to: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Claim:
     next_offset: int
     #: The topic has another id than when it was last read.
     made_anew: bool
+    #: Kafka has lost the end of what we had read.
+    set_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,8 @@ class Move:
     epoch: int
     start: int
     end: int
+    #: The broker's time of the last record, where it is known.
+    newest: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +79,11 @@ async def know(connection: Connection, consumer: str, topic: str, partitions: Se
 async def claim(connection: Connection, consumer: str, places: Sequence[Place]) -> list[Claim]:
     """Become the owner of partitions: from the commit on, batches of an earlier owner are refused.
 
-    A partition that was never read, or whose topic was made anew, starts at its beginning. Call it in a transaction.
+    A partition that was never read, or whose topic was made anew, starts at its beginning; one that Kafka has lost the
+    end of, and written on, starts at what it then wrote. Call it in a transaction.
     """
     rows = await connection.fetch(
-        "SELECT o.topic, o.partition, o.topic_id, o.next_offset FROM consumer_offset o"
+        "SELECT o.topic, o.partition, o.topic_id, o.next_offset, o.newest FROM consumer_offset o"
         " JOIN unnest($2::text[], $3::int[]) AS u (topic, partition) USING (topic, partition)"
         " WHERE o.consumer = $1 ORDER BY o.topic, o.partition FOR UPDATE OF o",
         consumer,
@@ -88,9 +96,13 @@ async def claim(connection: Connection, consumer: str, places: Sequence[Place]) 
         row = stored[place.topic, place.partition]
         anew = row["topic_id"] != place.topic_id
         start = place.beginning if anew or place.start_over else row["next_offset"]
+        set_back = False
+        # Where the newest is another one by now, its reader has looked for himself.
+        if place.read_to is not None and place.read_to < start and place.newest == row["newest"]:
+            start, set_back = place.read_to, True
         epoch = await connection.fetchval(
             "UPDATE consumer_offset SET epoch = epoch + 1, topic_id = $4, next_offset = $5,"
-            " as_of = CASE WHEN topic_id = $4 THEN as_of END"
+            " as_of = CASE WHEN topic_id = $4 THEN as_of END, newest = CASE WHEN topic_id = $4 THEN newest END"
             " WHERE consumer = $1 AND topic = $2 AND partition = $3 RETURNING epoch",
             consumer,
             place.topic,
@@ -98,7 +110,7 @@ async def claim(connection: Connection, consumer: str, places: Sequence[Place]) 
             place.topic_id,
             start,
         )
-        claims.append(Claim(place.topic, place.partition, epoch, start, made_anew=anew and row["topic_id"] != ""))
+        claims.append(Claim(place.topic, place.partition, epoch, start, anew and row["topic_id"] != "", set_back))
     return claims
 
 
@@ -108,15 +120,15 @@ async def advance(connection: Connection, consumer: str, moves: Sequence[Move]) 
     moved = await connection.fetch(
         """
         WITH mine AS MATERIALIZED (
-            SELECT o.topic, o.partition, u.stop
-              FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[])
-                   AS u (topic, partition, epoch, start, stop)
+            SELECT o.topic, o.partition, u.stop, u.newest
+              FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[])
+                   AS u (topic, partition, epoch, start, stop, newest)
               JOIN consumer_offset o
                 ON o.consumer = $1 AND o.topic = u.topic AND o.partition = u.partition
                AND o.epoch = u.epoch AND o.next_offset = u.start
              ORDER BY o.topic, o.partition
                FOR UPDATE OF o)
-        UPDATE consumer_offset o SET next_offset = mine.stop FROM mine
+        UPDATE consumer_offset o SET next_offset = mine.stop, newest = greatest(o.newest, mine.newest) FROM mine
          WHERE o.consumer = $1 AND o.topic = mine.topic AND o.partition = mine.partition
         RETURNING o.partition
         """,
@@ -126,6 +138,7 @@ async def advance(connection: Connection, consumer: str, moves: Sequence[Move]) 
         [move.epoch for move in moves],
         [move.start for move in moves],
         [move.end for move in moves],
+        [move.newest for move in moves],
     )
     if len(moved) != len(moves):
         raise Fenced(f"{len(moves) - len(moved)} of {len(moves)} partitions are not where this batch starts")
@@ -137,6 +150,14 @@ async def select(connection: Connection, consumer: str) -> Mapping[tuple[str, in
         "SELECT topic, partition, epoch, next_offset FROM consumer_offset WHERE consumer = $1", consumer
     )
     return {(row["topic"], row["partition"]): (row["epoch"], row["next_offset"]) for row in rows}
+
+
+async def newest(connection: Connection, consumer: str) -> Mapping[tuple[str, int], datetime]:
+    """The broker's time of the newest record that was read of each partition."""
+    rows = await connection.fetch(
+        "SELECT topic, partition, newest FROM consumer_offset WHERE consumer = $1 AND newest IS NOT NULL", consumer
+    )
+    return {(row["topic"], row["partition"]): row["newest"] for row in rows}
 
 
 async def mark(connection: Connection, consumer: str, marks: Sequence[Mark]) -> None:

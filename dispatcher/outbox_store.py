@@ -194,5 +194,38 @@ def _waiting(row: asyncpg.Record) -> Waiting:
 
 
 async def delete(connection: Connection, seqs: Sequence[int]) -> None:
-    """Forget records that Kafka has."""
-    await connection.execute("DELETE FROM outbox WHERE seq = ANY($1)", seqs)
+    """Forget records that Kafka has, and remember the last of the feed's, by which its topic is known again."""
+    await connection.execute(
+        "WITH gone AS (DELETE FROM outbox WHERE seq = ANY($1) RETURNING seq, id, aggregatetype)"
+        " UPDATE feed_mark SET seq = last.seq, record_id = last.id::text"
+        " FROM (SELECT seq, id FROM gone WHERE aggregatetype = $2 ORDER BY seq DESC LIMIT 1) AS last",
+        seqs,
+        topics.FEED.name,
+    )
+
+
+async def is_last(connection: Connection, topic_id: str, seq: int, record_id: str) -> bool:
+    """Whether this is the last record that we sent to the feed: the marked one, or one that was sent and could not be
+    marked any more, which then still waits."""
+    return bool(
+        await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM feed_mark WHERE topic_id = $1 AND (seq = $2 AND record_id = $3"
+            "   OR EXISTS (SELECT FROM outbox WHERE seq = $2 AND id::text = $3)))",
+            topic_id,
+            seq,
+            record_id,
+        )
+    )
+
+
+async def mark(connection: Connection, topic_id: str, seq: int, record_id: str) -> None:
+    """Take the feed's topic for ours, as it ends with this record."""
+    await connection.execute("UPDATE feed_mark SET topic_id = $1, seq = $2, record_id = $3", topic_id, seq, record_id)
+
+
+async def leap(connection: Connection, above: int) -> None:
+    """Number what is put out from now on above that. Lock the table first: numbers that are taken stay taken."""
+    await connection.execute(
+        "SELECT setval(pg_get_serial_sequence('outbox', 'seq'), greatest($1, (SELECT last_value FROM outbox_seq_seq)))",
+        above,
+    )

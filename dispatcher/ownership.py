@@ -136,6 +136,9 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
             if claim.made_anew:
                 metrics.MADE_ANEW.labels(tp.topic).inc()
                 log.error("topic_made_anew", topic=tp.topic, partition=tp.partition, from_offset=claim.next_offset)
+            if claim.set_back:
+                metrics.OUT_OF_RANGE.labels(tp.topic).inc()
+                log.error("partition_set_back", topic=tp.topic, partition=tp.partition, from_offset=claim.next_offset)
             self.owned[tp] = Owned(claim.epoch, ids[tp.topic], claim.next_offset, claim.next_offset)
             self._unclaimed.pop(tp, None)
             self._start_over.discard(tp)
@@ -148,15 +151,36 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         topics = sorted({tp.topic for tp in partitions})
         ids = {name: str(found) for name, found in (await self._topic_ids(topics)).items()}
         beginnings: Mapping[TopicPartition, int] = await self._consumer.beginning_offsets(list(partitions))
+        newest, read_to = await self._read_to(partitions)
         places = [
-            Place(tp.topic, ids[tp.topic], tp.partition, beginnings[tp], tp in self._start_over) for tp in partitions
-        ]
+            Place(
+                tp.topic, ids[tp.topic], tp.partition, beginnings[tp], tp in self._start_over,
+                newest.get((tp.topic, tp.partition)), read_to.get(tp),
+            )
+            for tp in partitions
+        ]  # fmt: skip
         async with self._pool.acquire() as connection, connection.transaction():
             for topic in topics:
                 everyone = self._consumer.partitions_for_topic(topic) or set()
                 ours = {tp.partition for tp in partitions if tp.topic == topic}
                 await offset_store.know(connection, self._name, topic, sorted(everyone | ours))
             return await offset_store.claim(connection, self._name, places), ids
+
+    async def _read_to(
+        self, partitions: Collection[TopicPartition]
+    ) -> tuple[Mapping[tuple[str, int], datetime], Mapping[TopicPartition, int]]:
+        """Per partition the time of the newest record that was read, and the offset up to which Kafka has none newer.
+
+        Where Kafka was set back (restored from an older copy), and perhaps written since, that is before our offset.
+        The ends come first: what is written between the two questions is then seen by the second.
+        """
+        async with self._pool.acquire() as connection:
+            newest = await offset_store.newest(connection, self._name)
+        ends: Mapping[TopicPartition, int] = await self._consumer.end_offsets(list(partitions))
+        known = {tp: newest[tp.topic, tp.partition] for tp in partitions if (tp.topic, tp.partition) in newest}
+        later = await self._consumer.offsets_for_times({tp: _ms_after(at) for tp, at in known.items()}) if known else {}
+        unread = {tp: one.offset for tp, one in later.items() if one is not None}
+        return newest, {tp: min(end, unread.get(tp, end)) for tp, end in ends.items()}
 
     async def look_again(self) -> None:
         """After a batch was refused: what is still ours is read on from where it stands, the rest is paused, and
@@ -223,10 +247,10 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
             raise Stray(f"{partition.topic}/{partition.partition} from {first}")
         owned.taken_to = last + 1
 
-    def moves(self, ends: Mapping[TopicPartition, int]) -> list[Move]:
-        """What a batch that ends there does to the stored offsets."""
+    def moves(self, ends: Mapping[TopicPartition, int], until: Mapping[TopicPartition, datetime]) -> list[Move]:
+        """What a batch that ends there, with a last record of that time, does to the stored offsets."""
         return [
-            Move(tp.topic, tp.partition, self.owned[tp].epoch, self.owned[tp].next_offset, end)
+            Move(tp.topic, tp.partition, self.owned[tp].epoch, self.owned[tp].next_offset, end, until.get(tp))
             for tp, end in ends.items()
         ]
 
@@ -278,3 +302,8 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
             if as_of is not None:
                 marks.append(Mark(tp.topic, tp.partition, owned.epoch, as_of))
         return marks
+
+
+def _ms_after(moment: datetime) -> int:
+    """Kafka's time right behind a moment."""
+    return round(moment.timestamp() * 1000) + 1

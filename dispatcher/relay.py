@@ -14,12 +14,14 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
-from dispatcher import metrics, outbox_store
+from dispatcher import feed_topic, metrics, outbox_store
 from dispatcher.outbox_store import Waiting
 from dispatcher.supervise import pause
+from dispatcher.whole_board import WholeBoard
 from infra import failpoints
 from infra.kafka import start_producer, stop_quietly
 from infra.kafka_access import KafkaAccess, sentence
+from infra.kafka_topic_id import topic_ids
 from infra.postgres import Plain, connect
 from schemas import topics
 
@@ -38,6 +40,8 @@ _STANDBY_S: Final = 2.0
 _LOOK_S: Final = 1.0
 #: Seconds that Kafka may take for one batch; longer means another producer.
 _KAFKA_TIMEOUT_S: Final = 15.0
+#: Seconds between looks whether the feed's topic is still ours; it may be made anew while we work.
+_KNOW_S: Final = 30.0
 _MISSING_S: Final = 60.0
 #: How the names of topics end that hold copies of dead letters.
 _COPIES: Final = topics.dead_letters_of("")
@@ -48,11 +52,17 @@ _MOST_BYTES: Final = 4 * 1024 * 1024
 class Relay:
     """Relays one shard of the outbox. `run` it, and again after it raised."""
 
-    def __init__(self, shard: int, *, postgres_dsn: str, kafka: KafkaAccess | str) -> None:
+    def __init__(
+        self, shard: int, *, postgres_dsn: str, kafka: KafkaAccess | str, board: WholeBoard | None = None
+    ) -> None:
+        """`board` tells the feed's rows again where its topic is not the one that this database wrote; the relay of
+        shard 0 has it (while there is one shard, its last record of the feed is the feed's last)."""
         self.name = f"relay-{shard}"
         self._shard = shard
         self._dsn = postgres_dsn
         self._kafka = kafka
+        self._board = board
+        self._known_feed_id = ""
         self._wake = asyncio.Event()
         #: `seq` of records that a broker found too large; it says so only after it was sent them.
         self._too_large: set[int] = set()
@@ -77,12 +87,18 @@ class Relay:
             if not await self._wait_to_lead(connection, stop):
                 return
             producer = await self._while_alive(connection, self._new_producer())
+            await self._know_the_feed(connection)
             await connection.add_listener(outbox_store.WAKE_CHANNEL, lambda *_: self._wake.set())
             metrics.RELAY_LEADS.labels(self._shard).set(1)
             self._trouble = None
             log.info("relay_leads", shard=self._shard)
+            known_at = time.monotonic()
             while not stop.is_set():
                 await self.turn(connection, producer)
+                if time.monotonic() - known_at >= _KNOW_S:
+                    known_at = time.monotonic()
+                    if self._board is not None and await self._feed_id(connection) != self._known_feed_id:
+                        await self._know_the_feed(connection)
         except Exception as error:
             self._trouble = sentence(error)
             raise
@@ -116,6 +132,22 @@ class Relay:
                 transactional_id=self.name,
                 max_record_bytes=topics.DEAD_LETTER_BYTES,
             )
+
+    async def _know_the_feed(self, connection: Plain) -> None:
+        """See whether the feed's topic ends with what we last sent; if not, tell the board again."""
+        if self._board is None:
+            return
+        last = await self._while_alive(connection, feed_topic.last(self._kafka))
+        self._known_feed_id = last.topic_id
+        if not await outbox_store.is_last(connection, last.topic_id, last.seq, last.record_id):
+            shown = await self._while_alive(connection, feed_topic.shown(self._kafka))
+            told = await self._board.tell(connection, shown, last)
+            metrics.BOARD_TOLD_AGAIN.inc()
+            log.warning("board_told_again", rows=told.rows, removed=told.removed, topic_id=last.topic_id)
+
+    async def _feed_id(self, connection: Plain) -> str:
+        ids = await self._while_alive(connection, topic_ids(self._kafka, [topics.FEED.name]))
+        return str(ids[topics.FEED.name])
 
     async def turn(self, connection: Plain, producer: AIOKafkaProducer) -> None:
         """Read, send, mark; or wait for something to send. Raises as `run` does."""

@@ -14,22 +14,28 @@ from dispatcher.relay import Relay
 from dispatcher.settings import DispatcherSettings
 from dispatcher.supervise import Supervised
 from infra.postgres import Pool
+from dispatcher.whole_board import WholeBoard
 
 
 class Worker:
     """Everything that runs in the background. Any number of processes may run one each."""
 
     def __init__(
-        self, settings: DispatcherSettings, effects: Sequence[Effects], pool: Pool, beside: Sequence[Supervised] = ()
+        self,
+        settings: DispatcherSettings,
+        effects: Sequence[Effects],
+        pool: Pool,
+        beside: Sequence[Supervised] = (),
+        board: WholeBoard | None = None,
     ) -> None:
-        """`beside`: further tasks that look after what the effects have written."""
+        """`beside`: further tasks that look after what the effects have written; `board`: see `Relay`."""
         options = ConsumerOptions(
             settings.kafka, session_timeout_ms=settings.session_timeout_ms, max_batch=settings.max_batch
         )
         # One consumer each: a flood of readings never delays a report.
         self.consumers = [Consumer(effect, pool, options) for effect in effects]
         self.relays = [
-            Relay(shard, postgres_dsn=settings.postgres_dsn, kafka=settings.kafka)
+            Relay(shard, postgres_dsn=settings.postgres_dsn, kafka=settings.kafka, board=board)
             for shard in range(outbox_store.SHARDS)
         ]
         self.pulse = Pulse(pool, self.consumers)

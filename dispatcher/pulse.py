@@ -138,7 +138,7 @@ def _pulsed(shard: int, shards: int, as_of: Mapping[FeedChannel, datetime]) -> O
         topics.FEED.name,
         f"pulse:{shard}",
         topics.FEED_PULSED,
-        encode(FeedPulsed(shard=shard, shards=shards, as_of=as_of)),
+        encode(FeedPulsed(shard=shard, shards=shards, as_of={channel.value: at for channel, at in as_of.items()})),
         {},
         new_traceparent(),
         shard,

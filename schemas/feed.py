@@ -6,7 +6,6 @@ from schemas.vocabulary import (
     AgencyCode,
     Category,
     DeviceState,
-    FeedChannel,
     IncidentStatus,
     OfficerStatus,
     Regency,
@@ -84,12 +83,13 @@ class KpiRow(Record, frozen=True):
 class FeedPulsed(Record, frozen=True):
     """Value of `id.bekasi.feed.pulsed.v1`: per channel, up to when everything acknowledged is contained.
 
-    Key `pulse:<shard>`; a node's `as_of` of a channel is the least over the last pulses of all `shards`.
+    Key `pulse:<shard>`; a node's `as_of` of a channel is the least over the last pulses of all `shards`. A channel that
+    a node does not know is of a later release, and nothing to it.
     """
 
     shard: int
     shards: int
-    as_of: Mapping[FeedChannel, Timestamp]
+    as_of: Mapping[str, Timestamp]
 
 
 #: What a row is filtered and scoped by: `agency` ("32.75/DLH"), `kecamatan` ("32.75.03"), `category`, `status`.

@@ -1,117 +1,114 @@
-"""`make bench`: brings a city up, measures it from outside, writes docs/benchmarks.md and bench-rows.jsonl."""
+"""`make bench`: measures chapter by chapter, writes docs/benchmarks.md and bench-rows.jsonl.
+
+A chapter that fails is told and the rest goes on; then the end is 1.
+"""
 
 import argparse
 import asyncio
-import os
 import sys
 import tempfile
+import time
+import traceback
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from tests.bench import measure
-from tests.bench.measure import Row
-from tests.city import City, start_city, stop_city
-from tests.people import Staff
+from infra.local.stack import Stack
+from infra.migrate import migrate
+from infra.topics_admin import ensure_topics
+from tests.bench import end_to_end, fan_out, growth, ingest, machine, page, sink, size
+from tests.bench.machine import Noise
+from tests.bench.row import Section
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT: Final = Path(__file__).resolve().parents[2]
+PAGE: Final = PROJECT / "docs" / "benchmarks.md"
+ROWS: Final = PROJECT / "bench-rows.jsonl"
+#: Chapters by the word on the command line, in the order of the page.
+ORDER: Final = {
+    "sink": sink.TITLE,
+    "ingest": ingest.TITLE,
+    "feed": "Feed",
+    "end-to-end": end_to_end.TITLE,
+    "growth": growth.TITLE,
+    "size": size.TITLE,
+}
+
+Chapter = Callable[[Path, Noise], Awaitable[Section]]
+
+
+def chapters(rounds: int, minutes: float) -> dict[str, Chapter]:
+    """What measures each chapter. A long one has fewer rounds, so that all together take some ten minutes."""
+    fewer = max(1, rounds * 2 // 3)
+    return {
+        "sink": lambda folder, noise: sink.run(folder, rounds, noise),
+        "ingest": lambda folder, noise: ingest.run(folder, rounds, noise),
+        "feed": lambda folder, noise: _feed(folder, rounds, noise),
+        "end-to-end": lambda folder, noise: end_to_end.run(folder, fewer, noise),
+        "growth": lambda folder, noise: growth.run(folder, max(1, rounds // 3), noise),
+        "size": lambda folder, noise: size.run(folder, noise, minutes),
+    }
+
+
+async def _feed(folder: Path, rounds: int, noise: Noise) -> Section:
+    noise.listen()
+    async with Stack(folder / "feed") as stack:
+        await ensure_topics(stack.kafka.bootstrap, embedded=True)
+        await migrate(stack.postgres.dsn)
+        return await fan_out.section(stack, folder, rounds=rounds)
 
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-async def _running_city(city: City, rounds: int) -> list[Row]:
-    """Everything that is measured on one running city, the kinds taking turns in each round."""
-    accepted: list[float] = []
-    cpu: list[float] = []
-    judged: list[float] = []
-    slow: list[list[float]] = []
-    fast: list[list[float]] = []
-    first = 0
-    async with Staff(city, city.admin_username, city.admin_password) as staff:
-        for number in range(1, rounds + 1):
-            _say(f"round {number} of {rounds}: report to wall at 20/s and 200/s, ingest, dispatcher …")
-            slow.append(await measure.report_to_wall(city, staff, 20, 10, first))
-            first += 200
-            fast.append(await measure.report_to_wall(city, staff, 200, 10, first))
-            first += 2_000
-            rate, cpu_s = await measure.ingest(city, 5, first)
-            accepted.append(rate)
-            cpu.append(cpu_s)
-            first += int(rate * 6)
-            await _caught_up(city)
-            judged.append(await measure.judgements(city, 4_000, first))
-            first += 4_000
-    rows = [
-        Row("reports accepted by one ingest process", "1/s", tuple(accepted), "32 connections, dispatcher running too"),
-        Row("ingest CPU per 1,000 reports", "s", tuple(cpu)),
-        Row("reports through all judgements by one dispatcher", "1/s", tuple(judged), "each its own incident"),
-        *measure.percentiles("report → frame at a wall client, 20/s", slow),
-        *measure.percentiles("report → frame at a wall client, 200/s", fast),
-    ]
-    memory = measure.proportional_memory_mib(city)
-    rows += [Row(f"memory (PSS), {name}", "MiB", (value,)) for name, value in sorted(memory.items())]
-    rows.append(Row("memory (PSS), all of `patriot up`", "MiB", (sum(memory.values()),), "goal 1,229 (1.2 GiB)"))
-    return rows
+def _measure(name: str, chapter: Chapter, folder: Path) -> bool:
+    """Measure one chapter and write it; whether it went well."""
+    noise, started = Noise(), time.monotonic()
+    folder.mkdir()
+    try:
+        section = asyncio.run(chapter(folder, noise))
+    except Exception as error:
+        traceback.print_exc()
+        _say(f"{name} failed: {type(error).__name__}: {str(error)[:500]}")
+        return False
+    section.rows += noise.rows()
+    when, minutes = datetime.now(UTC), (time.monotonic() - started) / 60
+    about = f"{when:%Y-%m-%d %H:%M} UTC, {machine.describe()}; took {minutes:.1f} min."
+    before = PAGE.read_text("utf-8") if PAGE.exists() else ""
+    PAGE.write_text(page.merged(before, {section.title: (section, about)}, list(ORDER.values())), "utf-8")
+    with ROWS.open("ab") as file:
+        for row in section.rows:
+            said = {"at": when, "chapter": section.title, "about": about, **msgspec.to_builtins(row)}
+            file.write(msgspec.json.encode(said) + b"\n")
+    print(f"\n{section.title} ({minutes:.1f} min)\n\n{page.table(section.rows)}", flush=True)
+    return True
 
 
-async def _caught_up(city: City) -> None:
-    """Wait until the dispatcher has nothing left to read, by the feed's own word: a fresh `as_of`."""
-    async with Staff(city, city.admin_username, city.admin_password) as staff:
-        for _ in range(600):
-            answer = await staff.http.get("/api/v1/incidents", params={"limit": 1})
-            newest = answer.json()["items"][0]["updated_at"]
-            await asyncio.sleep(1.0)
-            again = await staff.http.get("/api/v1/incidents", params={"limit": 1})
-            if again.json()["items"][0]["updated_at"] == newest:
-                return
-    raise AssertionError("the dispatcher did not catch up within ten minutes")
-
-
-def _table(rows: list[Row]) -> str:
-    lines = ["| figure | median | min – max | unit | |", "| --- | ---: | ---: | --- | --- |"]
-    for row in rows:
-        digits = 0 if row.median >= 100 else 1 if row.median >= 10 else 2
-        low, high = min(row.values), max(row.values)
-        spread = f"{low:,.{digits}f} – {high:,.{digits}f}" if len(row.values) > 1 else ""
-        lines.append(f"| {row.name} | {row.median:,.{digits}f} | {spread} | {row.unit} | {row.note} |")
-    return "\n".join(lines)
-
-
-def main() -> None:
-    """Measure and write."""
+def main() -> int:
+    """Measure, write, and answer whether all went well."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="rounds in which the kinds take turns (default 3)")
-    rounds = parser.parse_args().rounds
-    with tempfile.TemporaryDirectory(prefix="patriot-bench-") as name:
-        folder = Path(name)
-        _say("bringing a city up …")
-        city = start_city(folder, measure.COMMAND, dict(os.environ))
-        try:
-            rows = asyncio.run(_running_city(city, rounds))
-        finally:
-            stop_city(city)
-        _say("starting it again …")
-        rows.append(Row("second `patriot up` until ready", "s", measure.second_up_seconds(folder, rounds), "goal 10"))
-    when = datetime.now(UTC)
-    text = (
-        "# Benchmarks\n\nWritten by `make bench`; figures of one machine, to compare with themselves.\n\n"
-        f"{when:%Y-%m-%d}, {measure.machine()}. Load generator, Kafka, PostgreSQL and all services share the cores.\n"
-        f"Medians of {rounds} rounds in which the kinds take turns; its rows as JSON go to `bench-rows.jsonl`.\n\n"
-        + _table(rows)
-        + "\n"
-    )
-    (PROJECT / "docs").mkdir(exist_ok=True)
-    (PROJECT / "docs" / "benchmarks.md").write_text(text, "utf-8")
-    with (PROJECT / "bench-rows.jsonl").open("ab") as file:
-        for row in rows:
-            file.write(
-                msgspec.json.encode({"at": when, **{k: getattr(row, k) for k in ("name", "unit", "values")}}) + b"\n"
-            )
-    print(_table(rows))
+    parser.add_argument("--rounds", type=int, default=3, help="rounds in which contenders take turns (default 3)")
+    parser.add_argument("--only", nargs="+", choices=list(ORDER), default=list(ORDER), help="some chapters only")
+    parser.add_argument("--minutes", type=float, default=2.0, help="of the simulated city before its size is taken")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="patriot-bench-", ignore_cleanup_errors=True) as name:
+        return _all(given, Path(name))
+
+
+def _all(given: argparse.Namespace, folder: Path) -> int:
+    failed = []
+    for name, chapter in chapters(given.rounds, given.minutes).items():
+        if name in given.only:
+            _say(f"{name} …")
+            if not _measure(name, chapter, folder / name):
+                failed.append(name)
+    if failed:
+        _say(f"failed: {', '.join(failed)}; the rest is written")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -47,8 +47,8 @@ class Client(asyncio.Protocol):
         self._rest = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's are not subclasses
-        transport.write(self.crowd.handshake)
+        self.transport = written = cast(asyncio.Transport, transport)  # uvloop's are not subclasses
+        written.write(self.crowd.handshake)
 
     def connection_lost(self, error: Exception | None) -> None:
         self.crowd.clients.discard(self)
@@ -189,15 +189,15 @@ class Crowd:
         }
 
     async def storm(self) -> dict[str, float]:
-        """All healthy ones are cut and come back at once."""
-        gone = [client for client in self.clients if not client.stalls]
-        for client in gone:
+        """All healthy ones are cut, if they are not already, and come back at once."""
+        healthy = self._number - self._number // _STALLED
+        for client in [client for client in self.clients if not client.stalls]:
             client.transport.abort()
         start = time.perf_counter()
-        room = asyncio.Semaphore(len(gone))
-        first, self._number = self._number, self._number + 10 * len(gone)
-        tries = await asyncio.gather(*(self._come(first + _STALLED * n, room) for n, _ in enumerate(gone)))
-        return {"seconds": time.perf_counter() - start, "clients": len(gone), "tries": sum(tries)}
+        room = asyncio.Semaphore(healthy)
+        first, self._number = self._number // _STALLED * _STALLED, self._number + _STALLED * healthy
+        tries = await asyncio.gather(*(self._come(first + _STALLED * n, room) for n in range(1, healthy + 1)))
+        return {"seconds": time.perf_counter() - start, "clients": len(tries), "tries": sum(tries)}
 
     async def _come(self, number: int, room: asyncio.Semaphore) -> int:
         """Until it is in; answers how often it knocked."""
@@ -209,11 +209,15 @@ class Crowd:
                 raw = socket.socket()
                 raw.setblocking(False)
                 client = Client(self, number)
+
+                def made(client: Client = client) -> Client:
+                    return client
+
                 if client.stalls:
                     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
                 try:
                     await loop.sock_connect(raw, (self.host, self.port))
-                    await loop.create_connection(lambda client=client: client, sock=raw)
+                    await loop.create_connection(made, sock=raw)
                     self.clients.add(client)
                     await client.whole
                     return tries

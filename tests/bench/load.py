@@ -26,9 +26,9 @@ class Connection:
     def __init__(self, base_url: str, token: str) -> None:
         address = urlsplit(base_url)
         self._host, self._port = address.hostname or "127.0.0.1", address.port or 80
+        access = f"Authorization: Bearer {token}\r\n" if token else ""
         self._head = (
-            f"Host: {self._host}:{self._port}\r\nAuthorization: Bearer {token}\r\n"
-            "Content-Type: application/json\r\nContent-Length: "
+            f"Host: {self._host}:{self._port}\r\n{access}Content-Type: application/json\r\nContent-Length: "
         ).encode()
 
     async def open(self) -> "Connection":

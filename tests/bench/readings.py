@@ -46,7 +46,7 @@ def record(reading: TrafficObserved) -> tuple[bytes, bytes, Headers]:
 
 async def fill(bootstrap: str, count: int) -> float:
     """Put `count` readings on the topic; their mean size in bytes with key and headers."""
-    producer = await start_producer(bootstrap, "bench-readings")
+    producer = await start_producer(bootstrap, "bench-readings", request_timeout_ms=60_000)
     size = 0
     try:
         waiting = []

@@ -56,7 +56,9 @@ def memory_mib(city: City) -> dict[str, float]:
     return found
 
 
-async def run(folder: Path, noise: Noise, minutes: float = 2.0, idle_s: float = 20.0, settle_s: float = _SETTLE_S) -> Section:
+async def run(
+    folder: Path, noise: Noise, minutes: float = 2.0, idle_s: float = 20.0, settle_s: float = _SETTLE_S
+) -> Section:
     """The chapter: a simulated city for some minutes, then another one in which nobody does anything."""
     section = Section(TITLE)
     noise.listen()

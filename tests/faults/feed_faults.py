@@ -214,12 +214,17 @@ async def _until_they_are_cut(field: Field, count: int, codes: tuple[str, ...]) 
     process = field.feed.process
     assert process is not None
     feed = psutil.Process(process.pid)
-    before, memory = await _closed(field, codes), feed.memory_info().rss
     deadline = asyncio.get_running_loop().time() + PATIENCE_S
-    async with _connected(field) as healthy, _ballast(field) as put:
-        while (cut := await _closed(field, codes) - before) < count:
-            await _sees(field, healthy, await put())
-            await asyncio.sleep(1 / _BALLAST_PER_S)
+    async with (
+        httpx.AsyncClient(base_url=field.feed.url, timeout=10) as http,
+        _connected(field) as healthy,
+        _ballast(field) as put,
+    ):
+        before, memory = await _closed(http, codes), feed.memory_info().rss
+        while (cut := await _closed(http, codes) - before) < count:
+            for _ in range(_BALLAST_PER_S):
+                await _sees(field, healthy, await put())
+                await asyncio.sleep(1 / _BALLAST_PER_S)
             if asyncio.get_running_loop().time() > deadline:
                 _wrong(field, f"only {cut} of {count} were cut with {codes}")
                 break
@@ -227,9 +232,8 @@ async def _until_they_are_cut(field: Field, count: int, codes: tuple[str, ...]) 
             _wrong(field, f"the feed grew by {grown / 2**20:.0f} MiB")
 
 
-async def _closed(field: Field, codes: tuple[str, ...]) -> int:
-    async with httpx.AsyncClient(timeout=10) as http:
-        lines = (await http.get(f"{field.feed.url}/metrics")).text.splitlines()
+async def _closed(http: httpx.AsyncClient, codes: tuple[str, ...]) -> int:
+    lines = (await http.get("/metrics")).text.splitlines()
     names = [f'patriot_feed_closed_total{{code="{code}"}} ' for code in codes]
     return sum(int(float(line.rpartition(" ")[2])) for line in lines for name in names if line.startswith(name))
 

@@ -119,6 +119,8 @@ class Proxy:
                 both.create_task(self._carry(link, far_reader, writer))
         except* OSError:  # one side has gone: so has the other
             link.reset()
+        except* asyncio.CancelledError:
+            pass  # the proxy is closed: nobody waits for this
         finally:
             self._links.discard(link)
             self._tasks.discard(task)

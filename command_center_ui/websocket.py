@@ -3,14 +3,17 @@
 import asyncio
 import socket
 import sys
-from typing import Final
+from typing import Any, Final
 
 from websockets.asyncio.server import ServerConnection
 from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
-from websockets.protocol import OPEN
+from websockets.frames import Frame as WireFrame
+from websockets.frames import Opcode
+from websockets.protocol import OPEN, Event
 
 from command_center_ui import metrics
 from command_center_ui.frame import Frame
+from command_center_ui.pace import Pace
 from command_center_ui.protocol import Close
 
 #: The kernel hides 4 MB per socket until it is told; then the core's limits mean little.
@@ -30,6 +33,12 @@ class FeedConnection(ServerConnection):
 
     sockets_at_most = sys.maxsize
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        #: `websockets` answers pings by itself, thousands in one go: a client that sends them like that is cut. A
+        #: library sends one in 20 s, a browser none.
+        self._pings = Pace()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         super().connection_made(transport)
@@ -40,6 +49,13 @@ class FeedConnection(ServerConnection):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self.transport.get_write_buffer_size() > _CUT_BYTES:
+            self.transport.abort()
+
+    def process_event(self, event: Event) -> None:
+        super().process_event(event)
+        is_ping = isinstance(event, WireFrame) and event.opcode is Opcode.PING
+        if is_ping and not self.transport.is_closing() and self._pings.spend(self.loop.time()) > 0:
+            metrics.CLOSED.labels(Close.BAD_REQUEST.value).inc()
             self.transport.abort()
 
 

@@ -116,6 +116,28 @@ async def test_a_head_that_is_too_large_is_refused(head: bytes) -> None:
         writer.close()
 
 
+async def test_a_client_that_sends_pings_without_end_is_cut_and_keeps_nobody_waiting() -> None:
+    """`websockets` answers pings by itself, before a message is ever read."""
+    async with serving() as node:
+        pinger, reader = await comes(node), await comes(node)
+        node.put("INC-1", row("INC-1"))
+        await reader.subscribes()
+        for _ in range(50):  # as many as a library sends in 16 minutes
+            await (await pinger.connection.ping())
+        with suppress(ConnectionClosed, OSError):
+            async with asyncio.timeout(10):
+                while not pinger.connection.transport.is_closing():
+                    for _ in range(100):
+                        pinger.connection.protocol.send_ping(b"")
+                    pinger.connection.send_data()
+                    await pinger.connection.drain()
+                    await asyncio.sleep(0.01)
+        await pinger.connection.wait_closed()
+        node.put("INC-1", row("INC-1", 2))
+        while reader.rows["INC-1"]["version"] != 2:
+            await reader.hears()
+
+
 async def test_a_connection_ends_with_its_time_when_no_new_ticket_comes() -> None:
     async with serving(feed_session_s=5) as node:
         viewer = await comes(node)

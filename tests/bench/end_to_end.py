@@ -51,7 +51,7 @@ RATES: Final = (Rate(20, 10), Rate(200, 6), Rate(1000, 5))
 
 @dataclass
 class Journey:
-    """One run: when (seconds since 1970) each report was due, accepted and seen on the wall; and the services' words."""
+    """One run: when (seconds since 1970) each report was where; and the services' own histograms."""
 
     due: dict[Place, float] = field(default_factory=dict)
     accepted: dict[Place, float] = field(default_factory=dict)
@@ -180,10 +180,10 @@ async def run(folder: Path, rounds: int, noise: Noise, rates: tuple[Rate, ...] =
                 found.setdefault(rate, []).append(await travel(city, staff, rate, first))
                 first += int(rate.per_s * rate.seconds)
     section.settings = [
-        "`patriot up` with default settings, one wall on `incidents`, reports without key and photo, each its own incident; "
-        "load generator, wall and all services on the same cores",
-        f"goal: p50 at most 3 × (p50 of Kafka's acknowledgement + p50 of the dispatcher's transaction, by the services' own "
-        f"histograms in the same run) + the feed's tick of {_TICK_MS:.0f} ms",
+        "`patriot up` with default settings, one wall on `incidents`, reports without key and photo, each its own "
+        "incident; load generator, wall and all services on the same cores",
+        f"goal: p50 at most 3 × (p50 of Kafka's acknowledgement + p50 of the dispatcher's transaction, by the "
+        f"services' own histograms in the same run) + the feed's tick of {_TICK_MS:.0f} ms",
     ]
     for rate in rates:
         section.rows += _rows(rate, found[rate])

@@ -16,8 +16,7 @@ from typing import Final
 import asyncpg
 import psutil
 
-from dispatcher.decisions.cells import CELL_DEG
-from dispatcher.decisions.cells import _COLUMNS as CELL_COLUMNS
+from dispatcher.decisions.cells import CELL_DEG, cell_of
 from infra.kafka import start_producer, stop_quietly
 from infra.local.stack import Stack
 from infra.migrate import migrate
@@ -39,6 +38,8 @@ _SHARED_AT: Final = 20_000
 _PATIENCE_S: Final = 120.0
 #: Every second report is some 30 m from one of these incidents, and joins it.
 _NEAR_DEG: Final = 0.0003
+#: Numbers of cells from one row of the grid to the next.
+_COLUMNS: Final = cell_of(CELL_DEG * 1.5, 0.0) - cell_of(CELL_DEG * 0.5, 0.0)
 
 # Spread over the two governments' bounding box by numbers that do not repeat; eight categories, four statuses, the last
 # 30 days; the agency and its words do not matter to grouping.
@@ -103,8 +104,8 @@ async def run(
                     for dispatchers, those in [(1, alone), (2, together)][:: 1 if number % 2 == 0 else -1]:
                         those.append(await measure(stack, folder, size, shared, dispatchers=dispatchers))
     section.settings = [
-        f"{reports} reports of dumping, every second one 30 m from an open incident of its kind, through Kafka and a new "
-        "`patriot dispatcher` with default settings; CPU from the first report's handing over to the last commit",
+        f"{reports} reports of dumping, every second one 30 m from an open incident of its kind, through Kafka and a "
+        "new `patriot dispatcher` with default settings; CPU from the first report's handing over to the last commit",
         "open incidents of eight categories, evenly over the two governments' area and the last 30 days, each with a "
         "report and two lines of history; their rows are put into PostgreSQL directly",
         f"one and two dispatchers: {shared:,} reports at {min(_SHARED_AT, sizes[-1]):,} open incidents, both in their "
@@ -143,7 +144,7 @@ def _each(measured: Sequence[Measured], what: str) -> tuple[float, ...]:
 async def _grow(stack: Stack, before: int, size: int) -> None:
     database = await asyncpg.connect(stack.postgres.dsn)
     async with database.transaction():
-        await database.execute(_INCIDENTS, before, size - 1, CELL_DEG, CELL_COLUMNS)
+        await database.execute(_INCIDENTS, before, size - 1, CELL_DEG, _COLUMNS)
         await database.execute(_REPORTS)
         await database.execute(_HISTORY)
     for table in ("incident", "report", "incident_history"):

@@ -1,4 +1,4 @@
-"""Chapter: what one ingest process takes, against the handler that everybody would write first; and readings in batches.
+"""Chapter: what one ingest process takes, against the handler that everybody would write first; readings in batches.
 
 Closed loop: each connection sends as soon as it is answered. Nobody reads the topics meanwhile. Each measurement has a
 new process, and counts only what Kafka really has afterwards.
@@ -76,8 +76,8 @@ async def run(folder: Path, rounds: int, noise: Noise, seconds: float = 4.0) -> 
             noise.listen()
             found.setdefault(name, []).append(await measure(name, stack, folder, key, seconds))
     section.settings = [
-        f"{OURS}: default settings, with a device key (as a gateway of another app has it), {_CONNECTIONS} connections; "
-        "JSON without photo and Idempotency-Key",
+        f"{OURS}: default settings, with a device key (as another app's gateway has one), {_CONNECTIONS} "
+        "connections; JSON without photo and Idempotency-Key",
         f"{BARE}: one uvicorn process with uvloop and httptools, `acks='all', enable_idempotence=True`, the same topic "
         "(flushed for each batch of records), the same connections and bodies; none of access, limits, envelope, "
         "tracking codes or metrics",
@@ -174,7 +174,9 @@ async def _serving(name: str, stack: Stack, folder: Path) -> AsyncIterator[tuple
     }
     log = folder / "ingest.log"
     with log.open("ab") as output:
-        process = subprocess.Popen(argv, env={**os.environ, **environment}, stdout=output, stderr=output)
+        process = subprocess.Popen(  # noqa: ASYNC220  (a moment, before anything is measured)
+            argv, env={**os.environ, **environment}, stdout=output, stderr=output
+        )
     url = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + _READY_S

@@ -18,7 +18,7 @@ does. Its rows as JSON are in `bench-rows.jsonl`, which is not in git.
 
 def merged(page: str, sections: Mapping[str, tuple[Section, str]], order: list[str]) -> str:
     """The page with these chapters (section and the line about its run, by title) written anew."""
-    chapters = {title: body for title, body in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", page, re.M | re.S)}
+    chapters = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
     chapters |= {title: _body(section, about) for title, (section, about) in sections.items()}
     known = [title for title in order if title in chapters]
     return _HEAD + "".join(f"\n## {title}\n\n{chapters[title].strip()}\n" for title in known)

@@ -1,4 +1,4 @@
-"""The order of contenders: each round begins with another one, so that none is always first, or always after the same."""
+"""The order of contenders: each round begins with another one, every other round runs backwards."""
 
 from collections.abc import Iterator, Sequence
 from typing import TypeVar

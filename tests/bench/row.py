@@ -1,4 +1,4 @@
-"""What a measurement hands over: figures with the value of each round, what they are held against, and how it was done."""
+"""What a measurement hands over: figures with the value of each round, their goals, and how it was done."""
 
 import statistics
 from collections.abc import Sequence

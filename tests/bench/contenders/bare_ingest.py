@@ -1,7 +1,7 @@
 """Reports taken by what everybody would write first: FastAPI, Pydantic, aiokafka with acks=all and idempotence.
 
-No access, no limits, no idempotency keys, no envelope, no tracking code that can be checked, no metrics; a 202 once Kafka
-has it. Arguments: bootstrap, topic, port.
+No access, no limits, no idempotency keys, no envelope, no tracking code that can be checked, no metrics; a 202 once
+Kafka has it. Arguments: bootstrap, topic, port.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """The ceiling of a sink: getmany, typed decode, COPY into a stage, INSERT ON CONFLICT and offsets in one transaction.
 
-No envelope, no checks, no fence, no dead letters, nothing for a wall. Arguments: bootstrap, DSN, topic, records at once.
+No envelope, no checks, no fence, no dead letters, nothing for a wall. Arguments: bootstrap, DSN, topic, batch size.
 """
 
 import asyncio

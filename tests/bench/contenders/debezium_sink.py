@@ -28,7 +28,9 @@ _COORDINATES: Final = "+".join(
     (
         f"org.apache.kafka:connect-runtime:{KAFKA_VERSION}",
         f"org.apache.kafka:connect-json:{KAFKA_VERSION}",
-        f"io.debezium:debezium-connector-jdbc:{VERSION}",
+        f"org.apache.kafka:kafka-clients:{KAFKA_VERSION}",
+        # "!" is jgo's word for unmanaged: its parent would bring an older kafka-clients, with which Connect ends
+        f"io.debezium:debezium-connector-jdbc:{VERSION}!",
         "org.slf4j:slf4j-simple:1.7.36!",
     )
 )
@@ -90,8 +92,8 @@ def command(jars: Path, folder: Path, bootstrap: str, dsn: str, topic: str) -> l
         "offset.storage.file.filename": str(folder / "connect.offsets"),
         "offset.flush.interval.ms": "1000",
         "listeners": "http://127.0.0.1:0",
-        "plugin.discovery": "only_scan",
-        "plugin.path": "",
+        "plugin.discovery": "service_load",
+        "plugin.path": str(jars),
     }
     sink = {
         "name": dsn.rpartition("/")[2],

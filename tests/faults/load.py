@@ -19,8 +19,9 @@ _READINGS: Final = 10
 #: Of a hundred reports: how many go to an event where others go too, are sent twice at once, are never repeated.
 _MEET, _TWICE, _ONCE = 15, 10, 10
 _EVENTS: Final = 3
-#: A phone tries again after this; and answers later than this are none.
-_AGAIN_S: Final = 0.4
+#: A phone tries again after the first, each time later, up to the second: all of them at once are a load of their own.
+_AGAIN_S, _AGAIN_MOST_S, _AGAIN_LATER = 0.4, 3.0, 1.15
+#: An answer that comes later is none.
 _ANSWER_S: Final = 8.0
 
 #: Places some 200 m apart: further than reports of one event may be. Neighbours in number are not so in space.
@@ -158,14 +159,15 @@ class Load:
             await self._insist(wish, body, counted=True)
 
     async def _insist(self, wish: Wish, body: object, *, counted: bool = False) -> None:
-        began = asyncio.get_running_loop().time()
+        began, pause = asyncio.get_running_loop().time(), _AGAIN_S
         while not self._gave_up.is_set():
             receipt = await self._send_report(wish, body)
             if receipt is not None:
                 if counted:
                     self.sent.append(Sent(wish.key, receipt["report_id"], receipt["tracking_code"], began))
                 return
-            await asyncio.sleep(_AGAIN_S)
+            await asyncio.sleep(pause)
+            pause = min(pause * _AGAIN_LATER, _AGAIN_MOST_S)
 
     async def _send_report(self, wish: Wish, body: object) -> dict[str, str] | None:
         answer = await self._post("/api/v1/reports", wish, body, {"Idempotency-Key": wish.key})
@@ -187,14 +189,15 @@ class Load:
              "speed_kmh": 20 + number % 30}
             for sensor, at in readings
         ]  # fmt: skip
-        once = self._rng.randrange(100) < _ONCE
+        once, pause = self._rng.randrange(100) < _ONCE, _AGAIN_S
         while not self._gave_up.is_set():
             if await self._post("/api/v1/telemetry", wish, body, {}) is not None:
                 self.ledger.after(wish, Outcome.OK)
                 return
             if once:
                 return
-            await asyncio.sleep(_AGAIN_S)
+            await asyncio.sleep(pause)
+            pause = min(pause * _AGAIN_LATER, _AGAIN_MOST_S)
 
     async def _post(self, path: str, wish: Wish, body: object, headers: dict[str, str]) -> httpx.Response | None:
         """The answer if it was a 202, which the caller notes; anything else is noted here."""

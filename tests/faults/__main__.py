@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -30,7 +31,9 @@ _FIELDS: Final[dict[Ground, Callable[[Path], Field]]] = {
 
 async def soak(faults: Sequence[Fault], seed: int, rows: Path, keep: Path) -> list[str]:
     """Let the faults strike, ground by ground; answers the names of those that left something behind."""
-    bad: list[str] = []
+    task, bad = asyncio.current_task(), list[str]()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # nothing of ours is left running
     for ground, make in _FIELDS.items():
         those = [fault for fault in faults if fault.ground is ground]
         while those:

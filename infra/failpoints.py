@@ -12,6 +12,7 @@ _VARIABLE: Final = "PATRIOT_FAILPOINTS"
 NAMES: Final = frozenset(
     {
         "ingest.after_idempotency",  # the key is written, Kafka has nothing yet
+        "ingest.after_photos",  # its photos are kept, Kafka has nothing yet
         "ingest.after_contact",  # contact acknowledged, report not yet sent
         "ingest.after_ack",  # Kafka has acknowledged, the 202 is not yet out
         "dispatcher.after_read",  # a batch was fetched, nothing is written

@@ -66,6 +66,10 @@ class Objects:
         """Forget everything below the folder `prefix`, and answer how many keys that were."""
         return await self._run(lambda: self._delete(prefix))
 
+    async def remove(self, key: str) -> None:
+        """Forget what is under `key`, if anything is; a power cut may bring it back."""
+        await self._run(lambda: self._path(key).unlink(missing_ok=True))
+
     async def sweep(self, prefix: str, *, before: float) -> int:
         """Forget what was kept below `prefix` before the Unix time `before`; answers how many keys that were."""
         return await self._run(lambda: self._sweep(prefix, before), timeout=600.0)

@@ -15,6 +15,7 @@ from infra.access import Access
 from infra.http import Room
 from infra.metrics import RESTARTS
 from infra.objects import Objects
+from infra.pending_photos import PendingPhotos
 from infra.photos import Photos
 from infra.postgres import close_pool, open_pool
 from infra.staff_photos import StaffPhotos
@@ -79,12 +80,16 @@ async def _open(settings: IngestSettings) -> AsyncIterator[Intake]:
         publisher = Publisher(settings.kafka, max_unacknowledged=settings.unacknowledged_mib * MIB)
         for name, work in (("publisher", publisher.run), ("sweep", lambda: _sweep(keys, uploads, staff_photos))):
             stack.push_async_callback(_end, asyncio.create_task(_keep_alive(name, work), name=f"ingest-{name}"))
+        submissions = Submissions(
+            publisher, Photos(objects), PendingPhotos(objects), workers, keys, settings.secret_bytes
+        )
+        stack.push_async_callback(submissions.close)
         yield Intake(
             settings=settings,
             access=Access(pool, frozenset(_own_origins(settings))),
             objects=objects,
             publisher=publisher,
-            submissions=Submissions(publisher, Photos(objects), workers, keys, settings.secret_bytes),
+            submissions=submissions,
             staff_photos=staff_photos,
             workers=workers,
             uploads=uploads,

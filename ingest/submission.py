@@ -2,17 +2,18 @@
 
 import asyncio
 from asyncio import Future
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 import h3
 import structlog
 
 from infra import failpoints, tracking_code
+from infra.pending_photos import PendingPhotos
 from infra.photos import CONTENT_TYPE, Photos, photo_id
 from infra.problem import Problem, unavailable
 from ingest import metrics
@@ -33,6 +34,7 @@ log = structlog.get_logger()
 _accepted: Final = metrics.REPORTS.labels(Outcome.ACCEPTED)
 #: Cells of some 5 km²: reports of one neighbourhood go through one partition.
 _CELL_RESOLUTION: Final = 7
+_TIDY_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +59,28 @@ class Submissions:
     """Takes reports in. Every way out but a receipt is a `Problem`."""
 
     def __init__(
-        self, publisher: Publisher, photos: Photos, workers: PhotoWorkers, keys: IdempotencyKeys, secret: bytes
+        self,
+        publisher: Publisher,
+        photos: Photos,
+        pending: PendingPhotos,
+        workers: PhotoWorkers,
+        keys: IdempotencyKeys,
+        secret: bytes,
     ) -> None:
         self._publisher = publisher
         self._photos = photos
+        self._pending = pending
         self._workers = workers
         self._keys = keys
         self._secret = secret
         #: Requests under way by the place of their key: the same one a second time waits for the first.
         self._under_way: dict[str, tuple[str, Future[ReportReceipt]]] = {}
-        self._erasing: set[asyncio.Task[None]] = set()
+        self._tidying: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Let end what nobody waits for, as long as a disk that works takes for it."""
+        if self._tidying:
+            await asyncio.wait(self._tidying, timeout=_TIDY_S)
 
     async def take(self, submission: Submission) -> ReportReceipt:
         """The receipt, once Kafka has the report; for a repeated key the receipt that was given before."""
@@ -86,25 +100,28 @@ class Submissions:
         with self._workers.admit(len(submission.photos)) as admission:
             encoded = await admission.encode([upload.path for upload in submission.photos])
         try:
-            kept = await self._keep(submission.patience, promise, encoded)
-            return await self._hand_over(submission, promise, kept)
+            kept = await self._keep(submission, promise, encoded)
+            receipt = await self._hand_over(submission, promise, kept)
         except (Problem, OSError) as error:
+            # Its note stays: what a slow disk still writes is found by it.
             if not (isinstance(error, Problem) and error.slug == "outcome-unknown"):
-                self._erase(promise.report_id)
+                self._tidy(self._photos.erase(promise.report_id), promise)
             raise
+        self._tidy(self._pending.end(promise.report_id), promise)
+        return receipt
 
-    def _erase(self, report_id: str) -> None:
-        """Nobody waits for it: the disk may be what was slow."""
+    def _tidy(self, work: Coroutine[Any, Any, object], promise: Promise) -> None:
+        """Nobody waits for it: the disk may be what was slow. What is not done here the sweep does."""
 
-        async def erase() -> None:
+        async def tidy() -> None:
             try:
-                await self._photos.erase(report_id)
+                await work
             except OSError as error:
-                log.warning("photos_left_behind", report_id=report_id, error=type(error).__name__)
+                log.warning("photos_left_behind", report_id=promise.report_id, error=type(error).__name__)
 
-        task = asyncio.create_task(erase())
-        self._erasing.add(task)
-        task.add_done_callback(self._erasing.discard)
+        task = asyncio.create_task(tidy())
+        self._tidying.add(task)
+        task.add_done_callback(self._tidying.discard)
 
     async def _take_once(self, submission: Submission, key: str) -> ReportReceipt:
         name = self._keys.name(submission.sender or "", key)
@@ -148,8 +165,10 @@ class Submissions:
                 if promise.digest != digest:
                     raise other_body()
                 failpoints.hit("ingest.after_idempotency")
-            kept = await self._keep(patience, promise, encoded)
+            kept = await self._keep(submission, promise, encoded)
         receipt = await self._hand_over(submission, promise, kept)
+        if kept:
+            self._tidy(self._pending.end(promise.report_id), promise)
         try:
             async with patience.limit():
                 await self._keys.keep(name, promise)
@@ -165,8 +184,16 @@ class Submissions:
             submitted_at=submission.at,
         )
 
-    async def _keep(self, patience: Patience, promise: Promise, encoded: Sequence[EncodedPhoto]) -> tuple[Photo, ...]:
-        kept = []
+    async def _keep(
+        self, submission: Submission, promise: Promise, encoded: Sequence[EncodedPhoto]
+    ) -> tuple[Photo, ...]:
+        patience, kept = submission.patience, []
+        if encoded:
+            async with patience.limit():
+                # First: whatever comes after it is found by the sweep, also when this process dies here.
+                await self._pending.begin(
+                    promise.report_id, submission.at, with_key=submission.idempotency_key is not None
+                )
         for n, photo in enumerate(encoded, start=1):
             async with patience.limit():
                 sha = await self._photos.keep(promise.report_id, n, photo.full, photo.thumbnail)
@@ -179,6 +206,8 @@ class Submissions:
                     height=photo.height,
                 )
             )
+        if kept:
+            failpoints.hit("ingest.after_photos")
         return tuple(kept)
 
     async def _hand_over(self, submission: Submission, promise: Promise, photos: tuple[Photo, ...]) -> ReportReceipt:

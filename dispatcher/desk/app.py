@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ import asyncpg
 import structlog
 from fastapi import APIRouter, FastAPI
 
-from dispatcher.desk import accounts, receipts
+from dispatcher.desk import accounts, orphaned_photos, receipts
 from dispatcher.desk import assignments as desk_assignments
 from dispatcher.desk import commands as desk_commands
 from dispatcher.desk import incidents as desk_incidents
@@ -30,8 +31,9 @@ from infra.geography import load_geography
 from infra.http import Room
 from infra.metrics import RESTARTS
 from infra.objects import Objects
+from infra.pending_photos import PendingPhotos
 from infra.photos import Photos
-from infra.postgres import close_pool, open_pool
+from infra.postgres import close_pool, open_pool, sentence
 from infra.problem import Problem
 from infra.staff_photos import StaffPhotos
 from infra.throttle import Throttle
@@ -78,7 +80,7 @@ def room(settings: DeskSettings) -> Room:
                 ),
             )
             setattr(app.state, ROOM, desk)
-            sweeping = asyncio.create_task(_sweep(desk.database), name="desk-sweep")
+            sweeping = asyncio.create_task(_sweep(desk.database, PendingPhotos(objects)), name="desk-sweep")
             stack.push_async_callback(_end, sweeping)
             yield
 
@@ -105,8 +107,8 @@ async def _troubles(desk: Desk) -> Mapping[str, str]:
     try:
         async with desk.database.connection() as connection:
             current = max(await migrate.applied(connection), default=0)
-    except Problem:
-        return {"postgres": "does not answer"}
+    except Problem as problem:
+        return {"postgres": sentence(problem.__cause__)}
     except asyncpg.PostgresError as error:
         return {"postgres": type(error).__name__}
     # A newer schema is fine: it keeps this release working.
@@ -115,15 +117,16 @@ async def _troubles(desk: Desk) -> Mapping[str, str]:
     return {}
 
 
-async def _sweep(database: Database) -> None:
-    """Every hour, forget sessions and receipts that are past their time."""
+async def _sweep(database: Database, pending: PendingPhotos) -> None:
+    """Every hour, forget sessions and receipts that are past their time, and photos of reports that never came."""
     while True:
         try:
             async with database.transaction() as connection:
                 swept = await receipts.sweep(connection), await accounts.sweep_sessions(connection)
-            log.info("swept", receipts=swept[0], sessions=swept[1])
-        except Problem:
-            pass  # the database is away, or not migrated yet: /readyz says so, and the next hour will do
+            orphans = await orphaned_photos.sweep(database, pending, datetime.now(UTC))
+            log.info("swept", receipts=swept[0], sessions=swept[1], orphaned_photos=orphans)
+        except (Problem, OSError):
+            pass  # database or disk is away, or not migrated yet: /readyz says so, and the next hour will do
         except Exception as error:
             RESTARTS.labels("desk-sweep").inc()
             log.error("sweep_failed", error=type(error).__name__)

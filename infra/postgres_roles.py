@@ -1,0 +1,89 @@
+"""What each service may do in the database, as data: no more than it needs. Who migrates owns everything.
+
+The roles cannot log in; a login is made a member: `CREATE ROLE ingest LOGIN PASSWORD '…' IN ROLE patriot_ingest`.
+The feed has no business with the database.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from infra.postgres import Connection
+
+#: Everything of an account but its password's hash.
+_ACCOUNT: Final = ("username", "display_name", "role", "agencies", "kecamatan", "created_at", "disabled_at")
+
+Columns = tuple[str, ...]
+#: Per privilege the tables, with the columns where it is not all of them.
+Grants = Mapping[str, Mapping[str, Columns]]
+
+_OF_INCIDENTS: Final = ("incident", "incident_history", "incident_decision", "incident_evidence", "deadline")
+_OF_WORK: Final = ("officer", "assignment", "assignment_history")
+_OF_DEVICES: Final = ("sensor", "wifi_node", "traffic_reading", "wifi_reading")
+_OF_KAFKA: Final = ("consumer_offset", "seen_event", "dead_letter", "breaker", "outbox", "feed_mark", "pulse", "kpi")
+
+
+def _all(*tables: str) -> dict[str, Columns]:
+    return dict.fromkeys(tables, ())
+
+
+ROLES: Final[Mapping[str, Grants]] = {
+    # device keys and sessions, to know who sends
+    "patriot_ingest": {
+        "SELECT": {"account": _ACCOUNT, "session": (), "device_key": ()},
+    },
+    "patriot_dispatcher": {
+        "SELECT": {
+            **_all(*_OF_INCIDENTS, *_OF_WORK, *_OF_DEVICES, *_OF_KAFKA, "report", "contact", "schema_migration"),
+            "account": _ACCOUNT,
+            # to sweep what is past its time
+            "session": ("expires_at",),
+            "command_receipt": ("at",),
+        },
+        "INSERT": _all(*_OF_INCIDENTS, *_OF_WORK, *_OF_DEVICES, *_OF_KAFKA, "report", "contact"),
+        "UPDATE": _all("incident", "deadline", "officer", "assignment", "sensor", "wifi_node", "contact", *_OF_KAFKA),
+        "DELETE": _all("deadline", "outbox", "dead_letter", "breaker", "kpi", "session", "command_receipt"),
+    },
+    # no phone numbers: nothing of the desk's shows them
+    "patriot_desk": {
+        "SELECT": _all(
+            *_OF_INCIDENTS, *_OF_WORK, "sensor", "wifi_node", "report", "account", "session", "device_key",
+            "command_receipt", "schema_migration",
+        ) | {
+            # whether a report came: no value of a record
+            "consumer_offset": ("topic", "as_of"),
+            "dead_letter": ("topic", "headers", "state"),
+        },
+        "INSERT": _all(*_OF_INCIDENTS, "assignment", "assignment_history", "session", "command_receipt", "outbox"),
+        "UPDATE": _all("incident", "deadline", "officer", "assignment", "command_receipt"),
+        "DELETE": _all("deadline", "session", "command_receipt"),
+    },
+}  # fmt: skip
+
+#: The sequence behind the outbox, which a relay moves when Kafka was further, and days of partitioned tables.
+_MORE: Final = (
+    "GRANT SELECT, UPDATE ON SEQUENCE outbox_seq_seq TO patriot_dispatcher",
+    "GRANT EXECUTE ON FUNCTION add_day(text, date), drop_day(text, date) TO patriot_dispatcher",
+)
+
+
+async def grant(connection: Connection) -> list[str]:
+    """Make the roles that are missing and give each just this; returns their names. Safe twice.
+
+    Raises `asyncpg.InsufficientPrivilegeError` when we may not make roles.
+    """
+    async with connection.transaction():
+        for role, grants in ROLES.items():
+            await connection.execute(
+                f"DO $$ BEGIN CREATE ROLE {role} NOLOGIN;"
+                " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+            )
+            await connection.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}")
+            await connection.execute(f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {role}")
+            await connection.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
+            for privilege, tables in grants.items():
+                for table, columns in tables.items():
+                    only = f" ({', '.join(columns)})" if columns else ""
+                    await connection.execute(f"GRANT {privilege}{only} ON {table} TO {role}")
+        for more in _MORE:
+            await connection.execute(more)
+    return list(ROLES)

@@ -10,6 +10,7 @@ import asyncpg
 import click
 
 from infra.postgres import TRANSIENT, Connection, connect
+from infra.postgres_roles import grant
 
 #: Any number that nothing else in this database locks.
 _ADVISORY_KEY: Final = 0x7061_7472
@@ -97,14 +98,26 @@ async def migrate(dsn: str) -> list[str]:
         await connection.close(timeout=5)
 
 
+async def _grant(dsn: str) -> list[str]:
+    connection = await connect(dsn, application="patriot-migrate", lock_timeout=_LOCK_TIMEOUT)
+    try:
+        return await grant(connection)
+    finally:
+        await connection.close(timeout=5)
+
+
 @click.command("migrate")
 @click.option("--postgres-dsn", envvar="PATRIOT_POSTGRES_DSN", required=True, help="URL of the database.")
-def command(postgres_dsn: str) -> None:
+@click.option("--roles", is_flag=True, help="Also make a role for each service, with just the rights it needs.")
+def command(postgres_dsn: str, roles: bool) -> None:
     """Bring the database to the newest schema. Safe twice and at the same time."""
     try:
         names = asyncio.run(migrate(postgres_dsn))
+        granted = asyncio.run(_grant(postgres_dsn)) if roles else []
     except MigrationError as error:
         raise click.ClickException(str(error)) from error
     except (*TRANSIENT, asyncpg.PostgresError) as error:
         raise click.ClickException(f"the database could not be migrated: {type(error).__name__}: {error}") from error
+    for role in granted:
+        click.echo(f"granted {role}")
     click.echo("\n".join(f"applied {name}" for name in names) or f"the schema is current (version {newest()})")

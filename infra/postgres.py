@@ -1,6 +1,7 @@
 """asyncpg with our settings: time-outs on everything, UTC, JSON as bytes of ours."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -39,6 +40,19 @@ TRANSIENT: Final = (
     TimeoutError,
     OSError,
 )
+
+
+def sentence(error: BaseException | None) -> str:
+    """What `/readyz` and a person at the prompt are told of an error of PostgreSQL's; never a secret."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"shows a certificate that cannot be believed ({error.verify_message}); look at sslrootcert"
+    if isinstance(error, ssl.SSLError):
+        return f"does not speak TLS with us ({error.reason or 'no reason given'}); look at sslmode"
+    if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):
+        return "does not let us in: wrong user or password"
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        return f"does not allow us ({error}); see `patriot migrate --roles`"
+    return "does not answer"
 
 
 async def prepare(connection: Any) -> None:

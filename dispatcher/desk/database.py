@@ -20,8 +20,15 @@ WAITERS: Final = 100
 #: A row that somebody else holds for longer than this is as good as away.
 _LOCK_TIMEOUT: Final = "2s"
 
-#: Not migrated yet, or a standby after a failover: as good as away, until somebody has finished what they do.
-_UNFIT: Final = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.ReadOnlySQLTransactionError)
+#: Not migrated yet, a standby after a failover, or not letting us in: as good as away, until somebody has finished what
+#: they do.
+_UNFIT: Final = (
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InsufficientPrivilegeError,
+)
 
 _AWAY: Final = "The database does not answer at the moment. Nothing was changed; try again."
 _IN_DOUBT: Final = "The database went away while saving: it may have been saved or not. Look before you try again."

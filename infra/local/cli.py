@@ -37,6 +37,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "simulate": Subcommand("infra.simulate.__main__:command", "A city acting through the public API.", service=True),
     "replay": Subcommand("infra.replay.__main__:command", "Send recorded reports or readings again."),
     "migrate": Subcommand("infra.migrate:command", "Bring the database to the newest schema.", finds=True),
+    "kafka": Subcommand("infra.kafka_cli:command", "Topics and access rights in an outside Kafka."),
     "doctor": Subcommand("infra.local.doctor:command", "Check ports, disk, clock, Kafka, PostgreSQL and more."),
     "user": Subcommand("dispatcher.desk.accounts_cli:user", "Accounts of staff.", finds=True),
     "apikey": Subcommand("dispatcher.desk.accounts_cli:apikey", "Keys of devices and gateways.", finds=True),

@@ -70,6 +70,8 @@ class KafkaServer:
         self._port = 0
         #: Added to server.properties, or in place of ours, at the next start: another listener, more brokers.
         self.extra_settings: dict[str, str] = {}
+        #: Added to the command that prepares the storage: the first users.
+        self.extra_format: tuple[str, ...] = ()
         self.child: process.Child | None = None
 
     @property
@@ -152,7 +154,17 @@ class KafkaServer:
             cluster_id = kept.read_text().strip()
         record.write_whole(kept, cluster_id.encode())
         done = await process.run(
-            [*self._java(), "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(config), "-g"],
+            [
+                *self._java(),
+                "kafka.tools.StorageTool",
+                "format",
+                "-t",
+                cluster_id,
+                "-c",
+                str(config),
+                "-g",
+                *self.extra_format,
+            ],
             env=_environment(),
             timeout=120,
         )

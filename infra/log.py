@@ -1,10 +1,28 @@
-"""Structured logs to standard error: a static event name with fields. Ids, never bodies or personal data."""
+"""Structured logs to standard error: a static event name with fields. Ids, never bodies or personal data.
 
+A line that cannot be written, because the disk behind it is full, is lost; what it is about goes on.
+"""
+
+import io
 import logging
-import sys
+import os
 from typing import Any
 
 import structlog
+
+
+class _Lossy(io.RawIOBase):
+    """Standard error, whose failures are nobody's."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        try:
+            os.write(2, data)
+        except OSError:
+            pass
+        return len(data)
 
 
 def configure(service: str, *, log_format: str = "json", level: str = "info") -> None:
@@ -12,6 +30,7 @@ def configure(service: str, *, log_format: str = "json", level: str = "info") ->
     renderer: Any = (
         structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer(colors=False)
     )
+    lines = io.TextIOWrapper(io.BufferedWriter(_Lossy()), "utf-8", "backslashreplace", line_buffering=True)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -22,10 +41,10 @@ def configure(service: str, *, log_format: str = "json", level: str = "info") ->
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(lines),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],

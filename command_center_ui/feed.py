@@ -40,6 +40,9 @@ log = structlog.get_logger()
 TICK_S: Final = 0.05
 #: Deadlines and heartbeats are looked at this often when nothing happens.
 _IDLE_S: Final = 0.25
+#: Connections that may wait to be accepted: thousands come back at once when a node has died, and whoever finds no
+#: place knocks again after 1, 3, 7, 15 s (the event loops' own default is 100). The system may cap it (`somaxconn`).
+_BACKLOG: Final = 4_096
 #: Clients that are sent away at once at shutdown, and the pause before the next ones.
 _LEAVING_BATCH: Final = 200
 _LEAVING_PAUSE_S: Final = 0.05
@@ -79,6 +82,7 @@ class Feed:
         self._server = await serve(
             self._serve,
             sock=self._listener,
+            backlog=_BACKLOG,
             ssl=_tls(settings),
             compression=None,  # ours, below
             extensions=[DEFLATE],

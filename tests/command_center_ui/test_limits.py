@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import select
+import socket
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -91,6 +94,27 @@ async def test_sockets_beyond_both_limits_are_cut_before_the_handshake() -> None
                         break
                 await asyncio.sleep(0.05)
         assert await refusals(node, "sockets") >= 1
+
+
+async def test_thousands_may_knock_while_the_node_is_busy() -> None:
+    """The kernel takes their connections meanwhile; one that it does not take is tried again only after a second."""
+    knocking = 500
+    async with serving() as node:
+        raws = []
+        # Nothing here waits for the event loop: the node accepts nobody.
+        for _ in range(knocking):
+            raws.append(socket.socket())
+            raws[-1].setblocking(False)
+            with suppress(BlockingIOError):
+                raws[-1].connect(("127.0.0.1", node.feed.port))
+        time.sleep(0.5)  # noqa: ASYNC251
+        watch = select.poll()
+        for raw in raws:
+            watch.register(raw, select.POLLOUT)
+        connected = watch.poll(0)
+        for raw in raws:
+            raw.close()
+    assert len(connected) == knocking
 
 
 async def test_a_handshake_that_never_ends_is_given_up() -> None:

@@ -51,20 +51,28 @@ class Gate:
 
 
 class Effects:
-    """The effects of reports; poison fails after it has written, and the gate comes last."""
+    """The effects of reports, and a line for each message; poison fails after both, and the gate comes last.
+
+    Without `remembers_ids` there are the lines alone, as for readings: nothing but the fence keeps them from doubling.
+    """
 
     name: Final = ReportIntake.name
     topics: Final = ReportIntake.topics
     types: Final = ReportIntake.types
-    remembers_ids: Final = ReportIntake.remembers_ids
 
-    def __init__(self, gate: Gate, mended: Callable[[], bool]) -> None:
+    def __init__(self, gate: Gate, mended: Callable[[], bool], *, remembers_ids: bool) -> None:
+        self.remembers_ids = remembers_ids
         self._gate = gate
         self._mended = mended
         self._intake = ReportIntake(gazetteer())
 
     async def apply(self, connection: Connection, messages: Sequence[Message], now: datetime) -> None:
-        await self._intake.apply(connection, messages, now)
+        if self.remembers_ids:
+            await self._intake.apply(connection, messages, now)
+        await connection.executemany(
+            "INSERT INTO effect VALUES ($1, $2, $3, $4)",
+            [(message.envelope.id, message.topic, message.partition, message.offset) for message in messages],
+        )
         for message in messages:
             if (
                 isinstance(message.value, ReportSubmitted)
@@ -94,14 +102,14 @@ class _Answers:
 class Worker:
     """One dispatcher process, as far as reports go."""
 
-    def __init__(self, log: Log, mended: Callable[[], bool]) -> None:
+    def __init__(self, log: Log, mended: Callable[[], bool], *, remembers_ids: bool) -> None:
         self.client = Client(log)
         self.gate = Gate()
         self.answers = _Answers()
         #: Does not hear what its group decides.
         self.deaf = False
         self.task: asyncio.Task[None] | None = None
-        self._effects = Effects(self.gate, mended)
+        self._effects = Effects(self.gate, mended, remembers_ids=remembers_ids)
         self._topic_ids = log.topic_ids
         self._stop = asyncio.Event()
 

@@ -6,9 +6,30 @@ A line that cannot be written, because the disk behind it is full, is lost; what
 import io
 import logging
 import os
-from typing import Any
+import time
+from typing import Any, Final
 
 import structlog
+
+#: A client of Kafka says hundreds of times a second that its broker is away; once in so many seconds is enough.
+_SAME_AGAIN_S: Final = 10.0
+
+
+class _Sparing(logging.Filter):
+    """Lets each sentence of aiokafka pass once in a while, whatever it is filled with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[object, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("aiokafka"):
+            return True
+        now = time.monotonic()
+        if now < self._said.get(record.msg, 0.0):
+            return False
+        self._said[record.msg] = now + _SAME_AGAIN_S
+        return True
 
 
 class _Lossy(io.RawIOBase):
@@ -51,6 +72,7 @@ def configure(service: str, *, log_format: str = "json", level: str = "info") ->
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(_Sparing())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # aiokafka warns of every expected rebalance and topic refresh; our own events say what matters.
     for noisy in ("aiokafka", "asyncio", "uvicorn.error", "websockets.server", "httpx"):

@@ -1,4 +1,4 @@
-"""A log that cannot be written stops nothing."""
+"""A log that cannot be written stops nothing, and one that says the same is brief."""
 
 import json
 import resource
@@ -30,3 +30,21 @@ def test_a_full_disk_loses_lines_and_nothing_else(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert [line["event"] for line in lines] == ["before", "after"]
     assert lines[0]["place"] == "Bekasi Barat"
+
+
+_FLOOD = """
+import logging
+from infra import log
+log.configure("test")
+for number in range(1000):
+    logging.getLogger("aiokafka").error("Unable connect to node with id %s: refused", number)
+    logging.getLogger("aiokafka.cluster").error("Topic %s not found", number)
+logging.getLogger("other").error("one")
+logging.getLogger("other").error("one")
+"""
+
+
+def test_what_aiokafka_repeats_is_said_once() -> None:
+    done = subprocess.run([sys.executable, "-c", _FLOOD], stderr=subprocess.PIPE, check=True)
+    said = [json.loads(line)["event"] for line in done.stderr.splitlines()]
+    assert said == ["Unable connect to node with id 0: refused", "Topic 0 not found", "one", "one"]

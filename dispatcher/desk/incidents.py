@@ -70,17 +70,26 @@ def _words(name: str, description: str, words: list[str]) -> dict[str, object]:
     return {**parameter(name, "query", description, schema), "explode": True}
 
 
+_CODE: Final = r"^[0-9]{2}\.[0-9]{2}\.[0-9]{2}$"
+_FOUR_NUMBERS: Final = r"^-?[0-9]{1,3}(\.[0-9]{1,20})?(,-?[0-9]{1,3}(\.[0-9]{1,20})?){3}$"
 _PARAMETERS: Final = (
     _words("status", "Any of these; `open` is every status but the ended ones", ["open", *IncidentStatus]),
     _words("agency", "Any of these", list(AgencyCode)),
     _words("regency", "Any of these", list(Regency)),
     _words("category", "Any of these", list(Category)),
-    parameter("kecamatan", "query", "Codes; any of these", {"type": "array", "items": {"type": "string"}}),
+    parameter(
+        "kecamatan", "query", "Codes; any of these", {"type": "array", "items": {"type": "string", "pattern": _CODE}}
+    ),
     _words("priority", "Any of these", list(Priority)),
-    parameter("bbox", "query", "west,south,east,north in degrees", {"type": "string"}),
+    parameter("bbox", "query", "west,south,east,north in degrees", {"type": "string", "pattern": _FOUR_NUMBERS}),
     parameter("since", "query", "Changed then or later", {"type": "string", "format": "date-time"}),
     parameter("until", "query", "Changed before", {"type": "string", "format": "date-time"}),
-    parameter("q", "query", "Part of id, title, address or a report's words", {"type": "string", "maxLength": 200}),
+    parameter(
+        "q",
+        "query",
+        "Part of id, title, address or a report's words",
+        {"type": "string", "minLength": 1, "maxLength": 200},
+    ),
     parameter("overdue", "query", "Past its due time and not done, or the others", {"type": "boolean"}),
     parameter("format", "query", "Wins over Accept", {"type": "string", "enum": list(Format)}),
     LIMIT,
@@ -206,7 +215,7 @@ def _statuses(given: Parameters) -> list[IncidentStatus]:
 
 def _kecamatan(given: Parameters) -> list[str]:
     codes = given.words("kecamatan")
-    if not all(re.fullmatch(r"\d\d\.\d\d\.\d\d", code, re.ASCII) for code in codes):
+    if not all(re.fullmatch(_CODE, code) for code in codes):
         raise invalid("kecamatan", "expected codes such as 32.75.03")
     return codes
 

@@ -41,7 +41,7 @@ check-pages: $(WEB)/node_modules/.installed
 bench: $(VENV)/.installed-tests pages ## measure speed and size on this machine
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-soak: $(VENV)/.installed-tests ## let every fault strike a city under load, and write docs/faults.md; half an hour
+soak: $(VENV)/.installed-tests pages ## let every fault strike a city under load, and write docs/faults.md; half an hour
 	@$(BIN)/python -m tests.faults --seeds 1,2 $(ARGS)
 
 pages: $(WEB)/dist/.built ## build the web pages

@@ -148,7 +148,7 @@ class KafkaServer:
 
     async def _format(self, config: Path) -> None:
         self._say("Preparing Kafka's storage …")
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster_id = new_cluster_id()
         kept = self._home / "cluster-id"
         if kept.exists():
             cluster_id = kept.read_text().strip()
@@ -182,6 +182,13 @@ class KafkaServer:
         except TimeoutError:
             child.kill()
             raise Trouble(f"Kafka did not answer within {_START_TIMEOUT:.0f} s. The reason is in {self.log}.") from None
+
+
+def new_cluster_id() -> str:
+    """A name for a cluster; one in 64 would begin with a dash and be taken for an option."""
+    while (name := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return name
 
 
 def learnt() -> Path:

@@ -1,8 +1,6 @@
 """Three Kafka brokers, each record on all and acknowledged by two: killed, the controller too, and cut off."""
 
 import asyncio
-import base64
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
@@ -12,7 +10,7 @@ import msgspec
 import psutil
 
 from infra.local import record
-from infra.local.kafka_server import KafkaServer
+from infra.local.kafka_server import KafkaServer, new_cluster_id
 from infra.local.ports import find_free
 from tests.faults.field import PATIENCE_S, Field
 from tests.faults.proxy import Proxy
@@ -95,7 +93,7 @@ class FieldOfThree(Field):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster_id = new_cluster_id()
         (folder / "stack").mkdir(parents=True, exist_ok=True)
         self.brokers = [Broker(self, number, cluster_id) for number in range(1, _BROKERS + 1)]
         for broker in self.brokers:

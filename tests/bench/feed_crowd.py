@@ -3,7 +3,8 @@
 Raw sockets, frames skipped by their length: what it costs is the server's. Each twentieth reads what it gets, for
 latencies and to count events (a frame may carry several). Each tenth stalls: small buffers, and never reads again once
 it was answered. SPEECH is `patriot` (ticket and subscription; PATRIOT_SECRET signs the tickets), `nats` or `plain`.
-Commands come as lines on standard input, each is answered with one JSON line: `connect N`, `begin`, `end`, `storm`.
+Commands come as lines on standard input, each is answered with one JSON line: `connect N`, `begin`, `end`, `quiet`,
+`storm`.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ _SAMPLED, _STALLED = 20, 10
 _SENT_AT: Final = re.compile(rb'"t":(\d+)')
 #: Clients that knock at once: more would overflow the listener's backlog and measure the kernel's retries.
 _AT_ONCE: Final = 100
+_QUIET_S: Final = 10.0
 
 
 class Client(asyncio.Protocol):
@@ -188,6 +190,17 @@ class Crowd:
             "stalled_left": sum(client.stalls for client in self.clients),
         }
 
+    async def quiet(self) -> dict[str, float]:
+        """Wait until nothing came for 0.3 s, for 10 s at most: what is left of the last turn is not the next one's."""
+        start, before = time.perf_counter(), -1
+        while time.perf_counter() - start < _QUIET_S:
+            frames = sum(client.frames for client in self.clients)
+            if frames == before:
+                break
+            before = frames
+            await asyncio.sleep(0.3)
+        return {"seconds": time.perf_counter() - start}
+
     async def storm(self) -> dict[str, float]:
         """All healthy ones are cut, if they are not already, and come back at once."""
         healthy = self._number - self._number // _STALLED
@@ -240,6 +253,8 @@ async def main(host: str, port: int, speech: str) -> None:
                 answer = crowd.begin()
             case [b"end"]:
                 answer = crowd.end()
+            case [b"quiet"]:
+                answer = await crowd.quiet()
             case [b"storm"]:
                 answer = await crowd.storm()
             case _:

@@ -100,7 +100,7 @@ async def run(
                 await _grow(stack, before, size)
                 before = size
                 found[size].append(await measure(stack, folder, size, reports))
-                if size == min(_SHARED_AT, sizes[-1]):
+                if shared and size == min(_SHARED_AT, sizes[-1]):
                     for dispatchers, those in [(1, alone), (2, together)][:: 1 if number % 2 == 0 else -1]:
                         those.append(await measure(stack, folder, size, shared, dispatchers=dispatchers))
     section.settings = [
@@ -124,6 +124,8 @@ async def run(
         section.rows.append(
             Row(f"{what} per report, {sizes[-1]:,} against {sizes[0]:,}", "×", ratios, "", Goal("most", 1.5))
         )
+    if not shared:
+        return section
     section.rows += [
         Row("one dispatcher", "reports/s", tuple(one.reports / one.seconds for one in alone)),
         Row("two dispatchers", "reports/s", tuple(one.reports / one.seconds for one in together)),

@@ -131,8 +131,6 @@ async def measure(contender: Contender, stack: Stack, folder: Path) -> Measured:
     await admin.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
     dsn = stack.postgres.dsn.rpartition("/")[0] + f"/{name}"
     try:
-        if contender.name == OURS:
-            await _empty_feed(stack.kafka.bootstrap)
         with tempfile.TemporaryDirectory(dir=folder) as own:
             argv, environment = command(contender.name, Path(own), stack, dsn)
             return await _run(contender, argv, environment, dsn, folder / f"{name}.log")
@@ -177,28 +175,48 @@ async def run(
     folder: Path, rounds: int, noise: Noise, events: int = 60_000, only: Sequence[str] | None = None
 ) -> Section:
     """The chapter. A contender that fails is left out, with a line that says why."""
-    section = Section(TITLE)
     found: dict[str, list[Measured]] = {}
     missing: dict[str, str] = {}
     async with Stack(folder / "sink") as stack:
         await ensure_topics(stack.kafka.bootstrap, embedded=True)
-        size = await readings.fill(stack.kafka.bootstrap, events)
-        admin = await asyncpg.connect(stack.postgres.dsn)
-        await admin.execute(f"CREATE DATABASE {_TEMPLATE}")
-        await admin.close()
-        await migrate(stack.postgres.dsn.rpartition("/")[0] + f"/{_TEMPLATE}")
-        await _let_defaults_in(stack.postgres.dsn.rpartition("/")[0] + f"/{_TEMPLATE}")
+        size = await prepare(stack, events)
         here = [contender for contender in contenders(events) if only is None or contender.name in only]
         for number, contender in rotated(here, rounds):
             if contender.name in missing or number >= contender.rounds:
                 continue
             noise.listen()
             try:
+                if contender.name == OURS:
+                    await _empty_feed(stack.kafka.bootstrap)
                 found.setdefault(contender.name, []).append(await measure(contender, stack, folder))
             except (RuntimeError, OSError) as error:
                 missing[contender.name] = str(error)
+    return section_of(here, found, missing, f"{events:,}", f"{size:.0f}")
+
+
+async def prepare(stack: Stack, events: int) -> float:
+    """Fill the topic, and make the database that each contender gets a copy of; the mean size of a record in bytes."""
+    size = await readings.fill(stack.kafka.bootstrap, events)
+    admin = await asyncpg.connect(stack.postgres.dsn)
+    await admin.execute(f"CREATE DATABASE {_TEMPLATE}")
+    await admin.close()
+    template = stack.postgres.dsn.rpartition("/")[0] + f"/{_TEMPLATE}"
+    await migrate(template)
+    await _let_defaults_in(template)
+    return size
+
+
+def section_of(
+    here: Sequence[Contender],
+    found: Mapping[str, Sequence[Measured]],
+    missing: Mapping[str, str],
+    events: str,
+    size: str,
+) -> Section:
+    """The chapter from what was measured, with a line for each contender that could not be."""
+    section = Section(TITLE)
     section.settings = [
-        f"{events:,} readings of {readings.SENSORS} counting loops in 12 partitions, {size:.0f} bytes each with "
+        f"{events} readings of {readings.SENSORS} counting loops in 12 partitions, {size} bytes each with "
         "envelope: traffic readings without a speed, which are kept and shown, and not judged for jams",
         *(f"{each.name}: {each.settings}" for each in here),
         *(f"{name} could not be measured: {why}" for name, why in missing.items()),
@@ -215,7 +233,7 @@ async def run(
 
 async def _empty_feed(bootstrap: str) -> None:
     """The board of the database before is none of this one's."""
-    admin = await start_admin(bootstrap, "bench-sink")
+    admin = await start_admin(bootstrap, "bench-sink", request_timeout_ms=30_000)
     try:
         await admin.delete_topics([topics.FEED.name])
         while topics.FEED.name in await admin.list_topics():

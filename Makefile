@@ -38,7 +38,7 @@ check-code: $(VENV)/.installed-tests
 check-pages: $(WEB)/node_modules/.installed
 	@echo "== pages: lint, types, tests" && $(NPM) run --silent lint && $(NPM) run --silent check && $(NPM) run --silent test
 
-bench: $(VENV)/.installed-tests pages ## measure speed and size on this machine
+bench: $(VENV)/.installed-bench pages ## measure speed and size here, ten minutes; one chapter: make bench ARGS="--only sink"
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 soak: $(VENV)/.installed-tests pages ## let every fault strike a city under load, and write docs/faults.md; half an hour
@@ -71,6 +71,12 @@ $(VENV)/.installed-tests: requirements/dev.txt $(VENV)/.installed
 	@$(PIP) install --require-hashes --no-deps --only-binary :all: --requirement requirements/dev.txt
 	@$(PIP) check
 	@$(BIN)/python .ci/chromium.py --install
+	@touch $@
+
+$(VENV)/.installed-bench: requirements/bench.txt $(VENV)/.installed-tests
+	@echo "Installing what the benchmark holds ours against into .venv …"
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: --requirement requirements/bench.txt
+	@$(PIP) check
 	@touch $@
 
 $(WEB)/node_modules/.installed: $(WEB)/package-lock.json $(VENV)/.installed

@@ -20,6 +20,7 @@ import uvloop
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from infra import metrics
 from infra.problem import MEDIA_TYPE, Problem, unavailable
@@ -37,6 +38,12 @@ _REST_S: Final = 5.0
 _STALL_S: Final = 30.0
 #: Requests under way may finish within this time of SIGTERM.
 GRACE_S: Final = 10
+#: Of these, so long may they still be sent to us.
+_SENT_WITHIN_S: Final = GRACE_S - 3.0
+#: So long answers say that they are the last before listening ends, and as long again before who is silent is let go:
+#: what waits in the kernel is read meanwhile.
+_LAST_WORDS_S: Final = 0.4
+_LAST: Final = (b"connection", b"close")
 #: Connections for health and metrics alone, in a process that serves nothing else by HTTP.
 _FEW: Final = 100
 #: Of the connections beyond, so many are told 503; all others are cut.
@@ -51,6 +58,7 @@ class _BoundedProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 with limits on the head, which llhttp leaves to its user, on connections, on what comes after
     the answer and on who does not take it; problem+json where uvicorn says it in plain text."""
 
+    server_state: "_State"
     _head_bytes = 0
     _in_head = False
     _in_message = False
@@ -132,6 +140,8 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._unwatch_head()
         super().on_headers_complete()
+        if self.server_state.draining:
+            self.drain()
 
     def send_400_response(self, msg: str) -> None:
         if self.cycle is not None and not self.cycle.response_complete and (self._in_head or not self._in_message):
@@ -191,13 +201,62 @@ class _BoundedProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.transport.close()
 
+    def drain(self) -> None:
+        """Every answer from now on is the connection's last, and says so: who is told does not send one request more
+        into a connection that is about to close."""
+        waiting = [cycle for cycle, _ in self.pipeline]
+        for cycle in waiting if self.cycle is None else [*waiting, self.cycle]:
+            if not cycle.response_started and _LAST not in cycle.default_headers:
+                cycle.default_headers = [*cycle.default_headers, _LAST]
+
+    def give_up_sending(self) -> None:
+        """Let go of a client that has not sent its whole request; the handler is told that it went away."""
+        if self._in_message and not self.transport.is_closing():
+            self.transport.abort()
+
 
 class _HeadTooLarge(Exception):
     """Ends parsing; httptools wraps it into an error of its own."""
 
 
+class _State(ServerState):
+    """What a server and its connections share."""
+
+    draining = False
+
+
 class _Server(uvicorn.Server):
-    """A server that ends with 0 on Ctrl-C and SIGTERM, as every service of ours does."""
+    """A server that ends with 0 on Ctrl-C and SIGTERM, as every service of ours does, and cuts nobody off."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.server_state: _State = _State()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say with each answer that it is the last, then stop listening, then finish what is under way.
+
+        uvicorn alone closes every connection that is not in the middle of a request: also those whose request waits
+        in the kernel to be read, which on a busy machine are many.
+        """
+        self.server_state.draining = True
+        for connection in self._connections():
+            connection.drain()
+        await asyncio.sleep(_LAST_WORDS_S)
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(_LAST_WORDS_S)
+        late = asyncio.get_running_loop().call_later(_SENT_WITHIN_S, self._give_up_sending)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            late.cancel()
+
+    def _connections(self) -> list[_BoundedProtocol]:
+        return [each for each in self.server_state.connections if isinstance(each, _BoundedProtocol)]
+
+    def _give_up_sending(self) -> None:
+        for connection in self._connections():
+            connection.give_up_sending()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

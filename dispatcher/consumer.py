@@ -12,7 +12,6 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-import asyncpg
 import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
@@ -33,7 +32,7 @@ from infra.kafka import start_consumer, stop_quietly
 from infra.kafka_access import KafkaAccess, sentence
 from infra.kafka_raw_batch import read_raw_batch
 from infra.kafka_topic_id import topic_ids
-from infra.postgres import Pool, backoff
+from infra.postgres import ANY_FAILURE, Pool, backoff
 from schemas import topics
 
 log = structlog.get_logger()
@@ -222,7 +221,7 @@ class Consumer:
         try:
             async with connected(self._pool) as connection:
                 because = await breaker.reason_open(connection, self.name)
-        except (Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except (Unavailable, *ANY_FAILURE):
             return self._stopped_because is not None
         if self._stopped_because is not None and because is None:
             log.info("breaker_closed", consumer=self.name)

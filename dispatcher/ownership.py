@@ -8,14 +8,13 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-import asyncpg
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from dispatcher import metrics, offset_store
 from dispatcher.offset_store import Claim, Mark, Move, Place
-from infra.postgres import Pool
+from infra.postgres import ANY_FAILURE, Pool
 
 log = structlog.get_logger()
 
@@ -26,7 +25,7 @@ _ENDS_TIMEOUT_S: Final = 3.0
 #: Seconds between looks at the topics' ids.
 _WATCH_TOPICS_S: Final = 15.0
 #: What keeps us from claiming, for now.
-_ERRORS: Final = (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_ERRORS: Final = (KafkaError, *ANY_FAILURE)
 
 
 #: Asks Kafka for the ids of topics by their names. Raises `KafkaError`, OSError or TimeoutError.

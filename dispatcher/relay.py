@@ -9,7 +9,6 @@ import time
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Final, TypeVar
 
-import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError, UnknownTopicOrPartitionError
@@ -22,7 +21,7 @@ from infra import failpoints
 from infra.kafka import start_producer, stop_quietly
 from infra.kafka_access import KafkaAccess, sentence
 from infra.kafka_topic_id import topic_ids
-from infra.postgres import Plain, connect
+from infra.postgres import ANY_FAILURE, Plain, connect
 from schemas import topics
 
 log = structlog.get_logger()
@@ -231,5 +230,5 @@ class Relay:
 async def _end(connection: Plain) -> None:
     try:
         await connection.close(timeout=2)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+    except ANY_FAILURE:
         connection.terminate()

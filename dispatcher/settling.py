@@ -25,7 +25,7 @@ from dispatcher.reader import Unreadable
 from dispatcher.unpack import Refused
 from infra import failpoints
 from infra.kafka_raw_batch import RawBatch
-from infra.postgres import Connection, Pool, backoff
+from infra.postgres import ANY_FAILURE, Connection, Pool, backoff
 
 log = structlog.get_logger()
 
@@ -51,7 +51,7 @@ async def connected(pool: Pool) -> AsyncIterator[Connection]:
     """A connection of the pool. Raises `Unavailable` when there is none to be had, whatever the reason."""
     try:
         connection = await pool.acquire(timeout=_CONNECT_TIMEOUT_S)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except ANY_FAILURE as error:
         raise Unavailable(type(error).__name__) from error
     try:
         yield connection
@@ -249,6 +249,6 @@ class Settler:
         try:
             async with connected(self._pool) as connection:
                 await connection.fetchval("SELECT 1", timeout=1.0)
-        except (Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except (Unavailable, *ANY_FAILURE):
             return False
         return True

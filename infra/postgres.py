@@ -40,6 +40,8 @@ TRANSIENT: Final = (
     TimeoutError,
     OSError,
 )
+#: Whatever PostgreSQL, or the way to it, makes of a statement.
+ANY_FAILURE: Final = (*TRANSIENT, asyncpg.PostgresError)
 
 
 def sentence(error: BaseException | None) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 
+import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
@@ -241,6 +242,38 @@ async def test_a_database_that_is_away_loses_nothing_and_readiness_says_so(stack
             await until(lambda: _counted(not consumer.trouble()))
     assert Counter(await effects_of(pool, name)) == Counter(sent)
     assert await letters_of(pool, name) == []
+
+
+async def test_connections_ended_again_and_again_stop_no_consumer_and_set_nothing_aside(
+    stack: Stack, pool: Pool, name: str
+) -> None:
+    bootstrap = stack.kafka.bootstrap
+    await make_topic(bootstrap, name)
+    consumer = Consumer(Counted(name, [name]), pool, options(bootstrap))
+    stop = asyncio.Event()
+    async with (
+        producing(bootstrap) as producer,
+        asyncpg.create_pool(stack.postgres.dsn, min_size=1, max_size=1) as killer,
+    ):
+        running = asyncio.create_task(consumer.run(stop))
+        sent: list[str] = []
+        for _ in range(60):
+            sent += await send(producer, name, 10)
+            await killer.execute(_END_ALL)
+            await asyncio.sleep(0.05)
+            assert not running.done(), "it does not end by what the database does"
+        await until_effects(pool, name, len(sent))
+        stop.set()
+        await running
+    assert Counter(await effects_of(pool, name)) == Counter(sent)
+    assert await letters_of(pool, name) == []
+
+
+#: Of this process's pools, not of the one that asks.
+_END_ALL = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+    " AND application_name = 'test' AND pid <> pg_backend_pid()"
+)
 
 
 async def test_a_topic_that_was_made_anew_is_read_from_its_beginning(stack: Stack, pool: Pool, name: str) -> None:

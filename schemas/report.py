@@ -5,18 +5,23 @@ from typing import Annotated
 from msgspec import Meta
 
 from schemas.vocabulary import Category, ReportChannel
-from schemas.wire import Description, Inbound, Latitude, Line, Longitude, Record, Timestamp
+from schemas.wire import SEEN, Description, Inbound, Latitude, Line, Longitude, Record, Timestamp
 
 Email = Annotated[
     str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s\u0000]+@[^@\s\u0000]+\.[^@\s\u0000]+(?!\n)$")
 ]
 Phone = Annotated[str, Meta(min_length=5, max_length=30, pattern=r"^\+?[0-9][0-9 ()./-]*(?!\n)$")]
+#: As `Description` and `Line`, of which something can be seen.
+Complaint = Annotated[
+    str, Meta(min_length=1, max_length=4000, pattern=SEEN, description="What is the matter, in the reporter's words.")
+]
+Words = Annotated[str, Meta(min_length=1, max_length=300, pattern=SEEN)]
 
 
 class Reporter(Inbound, frozen=True):
     """Who reports, as far as they care to say."""
 
-    name: Line | None = None
+    name: Words | None = None
     phone: Phone | None = None
     email: Email | None = None
     #: The reporter asks that staff do not see who they are.
@@ -26,11 +31,11 @@ class Reporter(Inbound, frozen=True):
 class ReportDraft(Inbound, frozen=True):
     """The body of `POST /api/v1/reports`. Both of `lat` and `lon`, or an `address`, are required."""
 
-    description: Description
+    description: Complaint
     category: Category | None = None
     lat: Latitude | None = None
     lon: Longitude | None = None
-    address: Line | None = None
+    address: Words | None = None
     observed_at: Timestamp | None = None
     channel: ReportChannel = ReportChannel.APP
     reporter: Reporter | None = None

@@ -45,8 +45,8 @@ def _feature(row: IncidentRow) -> IncidentFeature:
 
 
 _COLUMNS: Final = tuple(name for name in IncidentRow.__struct_fields__ if name != "photo_url")
-#: A cell that begins with one of these is a formula to a spreadsheet (OWASP, CSV Injection).
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+#: A cell that begins with one of these, after blanks too, is a formula to some spreadsheet (OWASP, CSV Injection).
+_FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")
 
 
 def to_csv(rows: Iterable[IncidentRow]) -> str:
@@ -74,4 +74,4 @@ def _cell(value: object) -> object:
 
 
 def _defused(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text

@@ -64,3 +64,16 @@ def test_links_lead_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text)
     missing = [t for t in targets if "://" not in t and not (document.parent / t).exists()]
     assert missing == []
+
+
+def test_the_tests_that_are_named_exist() -> None:
+    named = [
+        (document, name, target)
+        for document in DOCUMENTS
+        for name, target in re.findall(r"\[`(test_\w+)`\]\(([^)]+\.py)\)", document.read_text("utf-8"))
+    ]
+    assert len(named) >= 8  # each promise of the README names one
+    missing = [
+        name for document, name, target in named if f"def {name}(" not in (document.parent / target).read_text("utf-8")
+    ]
+    assert missing == []

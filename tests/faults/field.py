@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.faults.load import Load
 
 #: For whatever has to come up or go down, on a machine that others use too.
-PATIENCE_S: Final = 120.0
+PATIENCE_S: Final = 240.0
 _PASSWORD: Final = "petugas-Bekasi-2026"
 _OPERATOR: Final = "poc-rina"
 

@@ -21,12 +21,14 @@ _READINGS: Final = 10
 _MEET, _TWICE, _ONCE = 15, 10, 10
 _EVENTS: Final = 3
 #: A phone tries again after the first, each time later, up to the second: all of them at once are a load of their own.
-_AGAIN_S, _AGAIN_MOST_S, _AGAIN_LATER = 0.4, 3.0, 1.15
+_AGAIN_S, _AGAIN_MOST_S, _AGAIN_LATER = 0.4, 5.0, 1.2
 #: An answer that comes later is none.
 _ANSWER_S: Final = 8.0
 #: Attempts at once. Without a bound, repeats of what waited too long keep a city on a busy machine from ever answering
 #: in time again: what is measured then is the storm.
 _AT_ONCE: Final = 48
+#: Wishes that may be waiting: the load of a long outage. Then nothing new is sent until some are settled.
+_WAITING: Final = 300
 
 #: Places some 200 m apart: further than reports of one event may be. Neighbours in number are not so in space.
 _STEP: Final = 0.0018
@@ -126,7 +128,8 @@ class Load:
         loop = asyncio.get_running_loop()
         started, count = loop.time(), 0
         while self._runs:
-            self._spawn(act())
+            if len(self._tasks) < _WAITING:
+                self._spawn(act())
             count += 1
             await asyncio.sleep(max(0.0, started + count / per_second - loop.time()))
 

@@ -12,7 +12,7 @@ from tests.faults.scenario import Fault
 
 _SEED = 1
 #: On two quiet cores some 10 to 25 s each.
-pytestmark = [pytest.mark.timeout(500), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.timeout(1000), pytest.mark.xdist_group("faults")]
 
 _ONE_BY_ONE = {
     fault.name: fault

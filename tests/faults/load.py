@@ -60,6 +60,8 @@ class Sent:
     tracking_code: str
     #: The loop's clock at its first attempt.
     began: float
+    #: At a place of its own, so that its incident gets no other report.
+    alone: bool
 
 
 class Load:
@@ -170,7 +172,9 @@ class Load:
             receipt = await self._send_report(wish, body)
             if receipt is not None:
                 if counted:
-                    self.sent.append(Sent(wish.key, receipt["report_id"], receipt["tracking_code"], began))
+                    self.sent.append(
+                        Sent(wish.key, receipt["report_id"], receipt["tracking_code"], began, wish.event is None)
+                    )
                 return
             await asyncio.sleep(pause)
             pause = min(pause * _AGAIN_LATER, _AGAIN_MOST_S)

@@ -126,15 +126,13 @@ async def _reject(field: Field, count: int) -> list[str]:
     async with Reading(field.dsn, field.bootstrap) as reading, asyncio.timeout(PATIENCE_S):
         while len(set(found.values())) < count:
             await asyncio.sleep(0.2)
-            found = await reading.incidents_of([one.report_id for one in field.load.sent])
+            found = await reading.incidents_of([one.report_id for one in field.load.sent if one.alone])
     incidents = sorted(set(found.values()))[:count]
     async with await field.operator() as operator:
         for incident in incidents:
-            for _ in range(10):  # a report may join meanwhile
-                version = (await operator.get(f"/api/v1/incidents/{incident}")).json()["version"]
-                body = {"version": version, "reason": "uji"}
-                if (await operator.post(f"/api/v1/incidents/{incident}/reject", json=body)).status_code == 200:
-                    break
+            version = (await operator.get(f"/api/v1/incidents/{incident}")).json()["version"]
+            body = {"version": version, "reason": "uji"}
+            (await operator.post(f"/api/v1/incidents/{incident}/reject", json=body)).raise_for_status()
     return incidents
 
 

@@ -20,8 +20,6 @@ MAX_RECORD_BYTES: Final = 1_000_000
 KAFKA_BATCH_BYTES: Final = 1_048_588
 #: New partitions, and topics that were made anew, are noticed within this time.
 _METADATA_MAX_AGE_MS: Final = 30_000
-#: Ingest must answer 503 within 5 s; a produce that is not acknowledged by then has an unknown outcome.
-PRODUCE_TIMEOUT_S: Final = 4.0
 
 
 async def start_producer(

@@ -87,7 +87,7 @@ class Boundaries:
             features = msgspec.json.decode(content.removeprefix(b"\xef\xbb\xbf"), type=_FeatureCollection).features
         except msgspec.ValidationError as error:
             raise BoundaryFileError(f"The boundary file is not a GeoJSON FeatureCollection: {error}.") from error
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise BoundaryFileError(f"The boundary file is not JSON: {error}.") from error
         if not features:
             raise BoundaryFileError("The boundary file has no features.")
@@ -167,12 +167,12 @@ def _area(number: int, content: msgspec.Raw) -> Area:
     where = f"Feature {number} of the boundary file"
     try:
         feature = msgspec.json.decode(content, type=_Feature)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise BoundaryFileError(f"{where} is unusable: {error}.") from error
     try:
         msgspec.json.decode(feature.geometry, type=_Geometry)
         outline = as_polygons(shapely.from_geojson(bytes(feature.geometry)))
-    except (msgspec.MsgspecError, ShapelyError) as error:
+    except (msgspec.MsgspecError, RecursionError, ShapelyError) as error:
         raise BoundaryFileError(f"{where} has no usable geometry: {error}.") from error
     code, regency, kind = feature.properties.code, feature.properties.regency_code, feature.properties.type
     area = Area(code, feature.properties.name, outline)

@@ -1,6 +1,7 @@
 """Lists in pages: where a page ended, as an opaque cursor."""
 
 import base64
+from datetime import UTC
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -46,7 +47,9 @@ def mark_of(cursor: str, kind: type[M]) -> M:
         raise ValueError("not a cursor")
     try:
         mark = msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=kind)
-    except msgspec.MsgspecError as error:
+        if isinstance(mark, Mark):
+            mark.updated_at.astimezone(UTC)  # the year 1 or 9999, beyond its last hour: no database keeps that
+    except (msgspec.MsgspecError, RecursionError, OverflowError) as error:
         raise ValueError("not a cursor") from error
     if "\x00" in mark.id:
         raise ValueError("not a cursor")

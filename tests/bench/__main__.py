@@ -36,6 +36,9 @@ ORDER: Final = {
     "size": size.TITLE,
 }
 
+#: A chapter that hangs is given up, and the rest goes on.
+_LIMIT_S: Final = 1_800.0
+
 Chapter = Callable[[Path, Noise], Awaitable[Section]]
 
 
@@ -64,12 +67,17 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+async def _within(chapter: Awaitable[Section], seconds: float) -> Section:
+    async with asyncio.timeout(seconds):
+        return await chapter
+
+
 def _measure(name: str, chapter: Chapter, folder: Path) -> bool:
     """Measure one chapter and write it; whether it went well."""
     noise, started = Noise(), time.monotonic()
     folder.mkdir()
     try:
-        section = asyncio.run(chapter(folder, noise))
+        section = asyncio.run(_within(chapter(folder, noise), _LIMIT_S))
     except Exception as error:
         traceback.print_exc()
         _say(f"{name} failed: {type(error).__name__}: {str(error)[:500]}")

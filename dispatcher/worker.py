@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from dispatcher import metrics, outbox_store
@@ -13,8 +14,9 @@ from dispatcher.pulse import Pulse
 from dispatcher.relay import Relay
 from dispatcher.settings import DispatcherSettings
 from dispatcher.supervise import Supervised
-from infra.postgres import Pool
 from dispatcher.whole_board import WholeBoard
+from infra.postgres import Pool
+from schemas.topics import TELEMETRY
 
 
 class Worker:
@@ -33,7 +35,10 @@ class Worker:
             settings.kafka, session_timeout_ms=settings.session_timeout_ms, max_batch=settings.max_batch
         )
         # One consumer each: a flood of readings never delays a report.
-        self.consumers = [Consumer(effect, pool, options) for effect in effects]
+        readings = replace(options, max_batch=settings.max_batch_readings)
+        self.consumers = [
+            Consumer(effect, pool, readings if TELEMETRY.name in effect.topics else options) for effect in effects
+        ]
         self.relays = [
             Relay(shard, postgres_dsn=settings.postgres_dsn, kafka=settings.kafka, board=board)
             for shard in range(outbox_store.SHARDS)

@@ -30,7 +30,7 @@ _SAMPLED, _STALLED = 20, 10
 _SENT_AT: Final = re.compile(rb'"t":(\d+)')
 #: Clients that knock at once: more would overflow the listener's backlog and measure the kernel's retries.
 _AT_ONCE: Final = 100
-_QUIET_S: Final = 10.0
+_QUIET_S: Final = 4.0
 
 
 class Client(asyncio.Protocol):
@@ -191,7 +191,7 @@ class Crowd:
         }
 
     async def quiet(self) -> dict[str, float]:
-        """Wait until nothing came for 0.3 s, for 10 s at most: what is left of the last turn is not the next one's."""
+        """Wait until nothing came for 0.3 s, for some seconds at most: what is left of the last turn is not the next one's."""
         start, before = time.perf_counter(), -1
         while time.perf_counter() - start < _QUIET_S:
             frames = sum(client.frames for client in self.clients)

@@ -191,7 +191,7 @@ class Crowd:
         }
 
     async def quiet(self) -> dict[str, float]:
-        """Wait until nothing came for 0.3 s, for some seconds at most: what is left of the last turn is not the next one's."""
+        """Wait until nothing came for 0.3 s, some seconds at most: what was left is not of the next turn."""
         start, before = time.perf_counter(), -1
         while time.perf_counter() - start < _QUIET_S:
             frames = sum(client.frames for client in self.clients)

@@ -16,6 +16,7 @@ from dispatcher.silence import Silence
 from dispatcher.telemetry_intake import TelemetryIntake
 from schemas.feed import SensorRow, WifiNodeRow
 from schemas.gazetteer import gazetteer
+from schemas.telemetry import TrafficObserved
 from schemas.vocabulary import DeviceState, RoadLevel
 from tests.dispatcher.factories import MINUTE, NOW, SUMMARECON, a_message, a_report, beats, north_of, speeds
 
@@ -239,3 +240,11 @@ async def test_silence_is_judged_only_as_far_as_everything_has_been_read(connect
     await connections.execute("UPDATE consumer_offset SET as_of = $1", NOW + 10 * MINUTE)
     assert await silence.look() == 1
     assert await connections.fetchval("SELECT state FROM wifi_node WHERE id = 'w-1'") == "down"
+
+
+async def test_times_of_readings_are_kept_to_the_microsecond(connections: asyncpg.Pool) -> None:
+    times = [NOW + timedelta(microseconds=micros) for micros in (1, 333_333, 499_999, 500_001, 999_999)]
+    readings = [a_message(TrafficObserved(sensor_id="s-1", observed_at=at, flow_per_h=900.0), at) for at in times]
+    await apply(connections, readings)
+    rows = await connections.fetch("SELECT observed_at, received_at FROM traffic_reading ORDER BY observed_at")
+    assert [(row["observed_at"], row["received_at"]) for row in rows] == [(at, at) for at in times]

@@ -13,7 +13,7 @@ from infra.kafka_access import KafkaAccess
 from schemas import topics
 
 Service = Literal["ingest", "dispatcher", "feed", "operator"]
-Kind = Literal["topic", "group", "transactional-id"]
+Kind = Literal["topic", "group", "transactional-id", "cluster"]
 
 
 class Operation(IntEnum):
@@ -27,7 +27,7 @@ class Operation(IntEnum):
 
 
 #: Kafka's numbers of kinds (`ResourceType`), of names and beginnings of names (`PatternType`), and of permission.
-_KINDS: Final[Mapping[Kind, int]] = {"topic": 2, "group": 3, "transactional-id": 5}
+_KINDS: Final[Mapping[Kind, int]] = {"topic": 2, "group": 3, "cluster": 4, "transactional-id": 5}
 _LITERAL, _PREFIXED, _ALLOW = 3, 4, 3
 
 #: Every topic of ours begins like this, so that an operator needs no rule for each.
@@ -68,6 +68,7 @@ RULES: Final[tuple[Rule, ...]] = (
         (Operation.CREATE, Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS),
         prefixed=True,
     ),
+    Rule("operator", "cluster", "kafka-cluster", (Operation.DESCRIBE_CONFIGS,)),
 )
 SERVICES: Final[tuple[Service, ...]] = ("ingest", "dispatcher", "feed", "operator")
 
@@ -76,10 +77,11 @@ def commands(users: Mapping[Service, str], server: str) -> Iterator[str]:
     """The rules as lines for a shell with Kafka's own tools; `server` is `host:port`."""
     for rule in RULES:
         pattern = " --resource-pattern-type prefixed" if rule.prefixed else ""
+        on = "" if rule.kind == "cluster" else f" {rule.name}"
         may = " ".join(f"--operation {_words(operation)}" for operation in rule.operations)
         yield (
             f"kafka-acls.sh --bootstrap-server {server} --command-config admin.properties --add"
-            f" --allow-principal User:{users[rule.service]} {may} --{rule.kind} {rule.name}{pattern}"
+            f" --allow-principal User:{users[rule.service]} {may} --{rule.kind}{on}{pattern}"
         )
 
 

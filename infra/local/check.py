@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
 import asyncpg
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError
 
-from infra.kafka import start_admin, stop_admin_quietly
-from infra.kafka_access import KafkaAccess, KafkaRefuses, sentence
 from infra.local.ports import is_free
 from infra.migrate import applied, newest
-from infra.postgres import TRANSIENT, connect
-from infra.settings import KafkaSettings
-from infra.topics_admin import Copies, copies, topic_config
-from schemas import topics
+from infra.postgres import TRANSIENT, Connection, connect, sentence
 from schemas.boundaries import Boundaries, BoundaryFileError
 
 #: Bytes free on the disk: below the first `up` refuses to start, below the second it is time to look.
 _FREE_LEAST, _FREE_GOOD = 500 * 1024**2, 5 * 1024**3
 #: A clock further from the database's than this moves due times and freshness that people see.
-_CLOCK_TOLERANCE = timedelta(seconds=2)
+CLOCK_TOLERANCE = timedelta(seconds=2)
 #: No clock of a machine that runs this release can be before it.
 _RELEASED = datetime(2026, 1, 1, tzinfo=UTC)
 _OLDEST_POSTGRES = 16
@@ -36,6 +30,8 @@ class State(StrEnum):
 
     OK = "ok"
     SKIP = "-"
+    #: It works, and is unsafe.
+    WARN = "warn"
     FAIL = "FAIL"
 
 
@@ -46,6 +42,10 @@ class Check:
     name: str
     state: State
     text: str
+
+
+#: Further checks on a connection to the database.
+MoreChecks = Callable[[Connection], Awaitable[list[Check]]]
 
 
 def port(name: str, host: str, number: int, *, ours: bool) -> Check:
@@ -69,7 +69,9 @@ def disk(data_dir: Path) -> Check:
     text = f"{free / 1024**3:.1f} GB are free at {place}"
     if free < _FREE_LEAST:
         return Check("disk", State.FAIL, f"{text}; `up` needs {_FREE_LEAST / 1024**3:.1f} GB")
-    return Check("disk", State.OK, text if free >= _FREE_GOOD else f"{text}, which is little")
+    if free < _FREE_GOOD:
+        return Check("disk", State.WARN, f"{text}, which is little")
+    return Check("disk", State.OK, text)
 
 
 def clock(now: datetime, of_database: datetime | None) -> Check:
@@ -79,24 +81,25 @@ def clock(now: datetime, of_database: datetime | None) -> Check:
     if of_database is None:
         return Check("clock", State.OK, f"{now:%Y-%m-%d %H:%M:%S} UTC (no database to compare with)")
     apart = abs(now - of_database)
-    if apart > _CLOCK_TOLERANCE:
+    if apart > CLOCK_TOLERANCE:
         return Check(
             "clock", State.FAIL, f"{apart.total_seconds():.1f} s from PostgreSQL's; let both use one NTP server"
         )
     return Check("clock", State.OK, f"{apart.total_seconds() * 1000:.0f} ms from PostgreSQL's")
 
 
-async def postgres(dsn: str, now: datetime) -> list[Check]:
-    """The server, its schema, and its clock against `now`."""
+async def postgres(dsn: str, now: datetime, more: MoreChecks | None = None) -> list[Check]:
+    """The server, its schema, its clock against `now`, and what `more` looks at on the same connection."""
     try:
         connection = await connect(dsn, application="patriot-doctor")
     except (*TRANSIENT, asyncpg.PostgresError) as error:
-        failed = Check("PostgreSQL", State.FAIL, f"does not let us in ({type(error).__name__}: {error})")
+        failed = Check("PostgreSQL", State.FAIL, f"{sentence(error)} ({type(error).__name__}: {error})")
         return [failed, Check("schema", State.SKIP, "no database to ask"), clock(now, None)]
     try:
         of_database = await connection.fetchval("SELECT clock_timestamp()")
         number = int(await connection.fetchval("SHOW server_version_num"))
         found = await applied(connection)
+        further = await more(connection) if more is not None else []
     finally:
         await connection.close(timeout=5)
     major = number // 10_000
@@ -105,7 +108,7 @@ async def postgres(dsn: str, now: datetime) -> list[Check]:
         if major >= _OLDEST_POSTGRES
         else Check("PostgreSQL", State.FAIL, f"version {major} is too old; {_OLDEST_POSTGRES} or newer is needed")
     )
-    return [server, _schema(max(found, default=0)), clock(now, of_database)]
+    return [server, _schema(max(found, default=0)), clock(now, of_database), *further]
 
 
 def _schema(version: int) -> Check:
@@ -116,65 +119,6 @@ def _schema(version: int) -> Check:
             "schema", State.OK, f"version {version}, newer than this release's {newest()}: also update it here"
         )
     return Check("schema", State.OK, f"version {version} is current")
-
-
-async def kafka(access: KafkaAccess, outside: KafkaSettings | None) -> list[Check]:
-    """The brokers, and each topic's partitions and settings against what the project makes them with.
-
-    `outside` is None for the embedded broker.
-    """
-    bootstrap = access.bootstrap
-    try:
-        admin = await start_admin(access, "patriot-doctor", request_timeout_ms=5_000)
-    except (KafkaError, OSError, TimeoutError) as error:
-        return _no_kafka(bootstrap, error)
-    try:
-        cluster = await admin.describe_cluster()
-        described = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
-        resources = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics.ALL]
-        answers = await admin.describe_configs([one for one in resources if one.name in described])
-    except (KafkaError, OSError, TimeoutError) as error:
-        return _no_kafka(bootstrap, error)
-    finally:
-        await stop_admin_quietly(admin)
-    configs = {
-        name: {entry[0]: entry[1] for entry in entries}
-        for answer in answers
-        for _, _, _, name, entries in answer.resources
-    }
-    brokers = len(cluster["brokers"])
-    return [
-        Check("Kafka", State.OK, f"{brokers} broker{'s' if brokers > 1 else ''} at {bootstrap}"),
-        _topics(
-            described,
-            configs,
-            copies(brokers, outside.kafka_replication, outside.kafka_min_insync) if outside else None,
-        ),
-    ]
-
-
-def _no_kafka(bootstrap: str, error: BaseException) -> list[Check]:
-    why = str(error) if isinstance(error, KafkaRefuses) else f"nobody answers at {bootstrap} ({sentence(error)})"
-    return [Check("Kafka", State.FAIL, why), Check("topics", State.SKIP, "no Kafka to ask")]
-
-
-def _topics(partitions: dict[str, int], configs: dict[str, dict[str, str]], kept: Copies | None) -> Check:
-    wrong: list[str] = []
-    for topic in topics.ALL:
-        if topic.name not in partitions:
-            wrong.append(f"{topic.name} is missing")
-            continue
-        if partitions[topic.name] < topic.partitions:
-            wrong.append(f"{topic.name} has {partitions[topic.name]} partitions instead of {topic.partitions}")
-        wrong += [
-            f"{topic.name} has {name}={configs.get(topic.name, {}).get(name)} instead of {value}"
-            for name, value in topic_config(topic, kept).items()
-            if configs.get(topic.name, {}).get(name) != value
-        ]
-    if wrong:
-        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        return Check("topics", State.FAIL, "; ".join(wrong[:3]) + more)
-    return Check("topics", State.OK, f"{len(topics.ALL)} topics as they should be")
 
 
 def boundaries(path: Path | None) -> Check:

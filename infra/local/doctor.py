@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from infra.kafka_access import KafkaAccess
-from infra.local import addresses, check
+from infra.local import addresses, check, kafka_check, safety
 from infra.local.check import Check, State
 from infra.local.data_dir import is_taken
 from infra.settings import KafkaSettings
@@ -35,7 +35,8 @@ def command(
     postgres_dsn: str | None,
     boundaries: Path | None,
 ) -> None:
-    """Check ports, disk, clock, Kafka, PostgreSQL, schema, topics and boundary file, one line each.
+    """Check ports, disk, clock, Kafka, PostgreSQL, schema, topics and boundary file, one line each; what works and is
+    unsafe is a `warn`.
 
     Looks at the `patriot up` that runs on the data directory, or at what the options name.
     """
@@ -52,11 +53,12 @@ def command(
         check.port("port", host, _port_of(running.base_url) if running else port, ours=running is not None),
         check.port("feed port", host, _port_of(running.feed_url) if running else feed_port, ours=running is not None),
         check.disk(data_dir),
+        safety.data_dir(data_dir),
         *asyncio.run(_ask(running, kafka_bootstrap, postgres_dsn)),
         check.boundaries(boundaries),
     ]
     for one in found:
-        colour = {State.OK: "green", State.FAIL: "red"}.get(one.state)
+        colour = {State.OK: "green", State.FAIL: "red", State.WARN: "yellow"}.get(one.state)
         click.echo(f"{click.style(f'{one.state:<4}', fg=colour)} {one.name:<11} {one.text}")
     if any(one.state is State.FAIL for one in found):
         raise click.exceptions.Exit(1)
@@ -66,9 +68,12 @@ async def _ask(running: addresses.Addresses | None, kafka: str | None, postgres:
     bootstrap = kafka or (running.kafka_bootstrap if running else None)
     dsn = postgres or (running.postgres_dsn if running else None)
     ours = running is not None and any(service.name == "kafka" for service in running.services)
+    ours_too = running is not None and any(service.name == "postgres" for service in running.services)
     now = datetime.now(UTC)
     of_postgres = (
-        await check.postgres(dsn, now)
+        await check.postgres(
+            dsn, now, lambda connection: safety.postgres(connection, dsn, embedded=ours_too and postgres is None)
+        )
         if dsn
         else [
             Check("PostgreSQL", State.SKIP, "embedded, and not running now"),
@@ -78,10 +83,10 @@ async def _ask(running: addresses.Addresses | None, kafka: str | None, postgres:
     if bootstrap is None:
         of_kafka = [Check("Kafka", State.SKIP, "embedded, and not running now")]
     elif ours and kafka is None:
-        of_kafka = await check.kafka(KafkaAccess(bootstrap), None)
+        of_kafka = await kafka_check.kafka(KafkaAccess(bootstrap), None)
     else:
         outside = KafkaSettings(kafka_bootstrap=bootstrap)
-        of_kafka = await check.kafka(outside.kafka, outside)
+        of_kafka = await kafka_check.kafka(outside.kafka, outside)
     return [*of_kafka, *of_postgres]
 
 

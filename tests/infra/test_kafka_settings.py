@@ -1,5 +1,8 @@
 """What is told of an outside Kafka is looked at before anything starts, and one sentence says what is wrong."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,3 +80,19 @@ def test_an_error_is_a_sentence() -> None:
         TopicAuthorizationFailedError("bekasi.report.v1")
     )
     assert sentence(TimeoutError()) == "TimeoutError"
+
+
+@pytest.mark.parametrize("service", ["ingest", "dispatcher", "feed"])
+def test_a_service_that_is_told_nonsense_ends_with_one_sentence(service: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.local.cli", service],
+        env={**os.environ, "PATRIOT_SECRET": "5a" * 32, "PATRIOT_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        "Error: SASL_SSL needs PATRIOT_KAFKA_USER and PATRIOT_KAFKA_PASSWORD or …_PASSWORD_FILE."
+    )

@@ -31,6 +31,8 @@ _UNKNOWN_S: Final = 5.0
 _CACHE_SIZE: Final = 10_000
 #: PostgreSQL has this long to say who somebody is, waiting for a free connection included; then it is 503.
 _LOOK_UP_S: Final = 2.5
+#: Look-ups that may wait for a connection or have one; what comes on top is 503 at once.
+_WAITERS: Final = 100
 
 
 class DeviceScope(StrEnum):
@@ -86,6 +88,7 @@ class Access:
         self._pool = pool
         self._own_origins = own_origins
         self._cache: OrderedDict[bytes, tuple[float, Principal | None]] = OrderedDict()
+        self._waiting = 0
 
     def forget(self, token: str) -> None:
         """Drop a token from this process's cache (sign-out, revocation)."""
@@ -153,13 +156,18 @@ class Access:
         cached = self._cache.get(key)
         if cached is not None and now < cached[0]:
             return cached[1]
+        self._waiting += 1
         try:
+            if self._waiting > _WAITERS:
+                raise TimeoutError("too many are waiting")
             async with within(self._pool, _LOOK_UP_S) as connection:
                 found = await _from_database(connection, token, key)
         except (*TRANSIENT, asyncpg.PostgresError) as error:
             if cached is not None and cached[1] is not None and cached[1].device_scopes and now < cached[0] + _GRACE_S:
                 return cached[1]
             raise unavailable("Sign-ins cannot be checked right now. Nothing was changed; try again.") from error
+        finally:
+            self._waiting -= 1
         self._cache[key] = (time.monotonic() + (CACHE_S if found else _UNKNOWN_S), found)
         self._cache.move_to_end(key)
         while len(self._cache) > _CACHE_SIZE:

@@ -20,6 +20,8 @@ DOCUMENTS = [
     PROJECT / "CHANGELOG.md",
     *sorted(path for folder in FOLDERS for path in folder.glob("*.md")),
 ]
+OPERATIONS = PROJECT / "docs" / "operations.md"
+ROOMS = (IngestSettings, DispatcherSettings, DeskSettings, FeedSettings, PagesSettings)
 METRICS = (
     "infra.metrics",
     "ingest.metrics",
@@ -48,8 +50,7 @@ def test_every_metric_is_documented() -> None:
 def test_every_setting_is_documented() -> None:
     text = (PROJECT / "docs" / "operations.md").read_text("utf-8")
     documented = set(re.findall(r"\| `PATRIOT_(\w+)` \|", text))
-    rooms = (IngestSettings, DispatcherSettings, DeskSettings, FeedSettings, PagesSettings)
-    names = {name.upper() for room in rooms for name in room.model_fields}
+    names = {name.upper() for room in ROOMS for name in room.model_fields}
     assert names == documented
 
 
@@ -77,3 +78,23 @@ def test_the_tests_that_are_named_exist() -> None:
         name for document, name, target in named if f"def {name}(" not in (document.parent / target).read_text("utf-8")
     ]
     assert missing == []
+
+
+LIMITS = re.findall(
+    r"^\| [^|]+ \| `([\w.]+)` \| ([\d.]+)(?: (s|KiB|MiB))? \|", OPERATIONS.read_text("utf-8"), re.MULTILINE
+)
+UNITS = {"": 1, "s": 1, "KiB": 1024, "MiB": 1024**2}
+
+
+@pytest.mark.parametrize(("name", "number", "unit"), LIMITS, ids=[name for name, *_ in LIMITS])
+def test_a_limit_is_what_the_document_says(name: str, number: str, unit: str) -> None:
+    if name.startswith("PATRIOT_"):
+        field = name.removeprefix("PATRIOT_").lower()
+        assert {room.model_fields[field].default for room in ROOMS if field in room.model_fields} == {float(number)}
+    else:
+        module, _, constant = name.rpartition(".")
+        assert getattr(import_module(module), constant) == float(number) * UNITS[unit]
+
+
+def test_limits_are_listed() -> None:
+    assert len(LIMITS) > 40

@@ -1,5 +1,7 @@
 """Who is asking: sessions, cookies and device keys against a real PostgreSQL, and without one."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -188,3 +190,19 @@ async def test_before_the_first_migration_it_is_503(database: str) -> None:
     pool: Pool = await asyncpg.create_pool(database, min_size=0, max_size=1, server_settings={"search_path": "empty"})
     assert await refusal(Access(pool), bearer("pk_x")) == 503
     await close_pool(pool)
+
+
+async def test_no_queue_grows_behind_a_busy_database(access: Access, pool: Pool) -> None:
+    token = await a_session(pool)
+    busy = [await pool.acquire(), await pool.acquire()]
+    start = time.monotonic()
+
+    async def look_up(n: int) -> float:
+        assert await refusal(access, bearer(f"ps_{n}")) == 503
+        return time.monotonic() - start
+
+    seconds = sorted(await asyncio.gather(*(look_up(n) for n in range(150))))
+    for connection in busy:
+        await pool.release(connection)
+    assert seconds[49] < 1.5 < seconds[50], "a hundred wait; who comes on top is told at once"
+    assert (await access.staff(bearer(token))).is_staff

@@ -6,7 +6,7 @@ of one room can show alone stays in that room's tests; here is what only the who
 
 - `test_connections`: sockets that drip, stall, lie about lengths, smuggle, or are too many (a bare service).
 - `test_bodies`: every operation that takes a body, with every bad body (the city).
-- `test_times`, `test_texts`, `test_ids`, `test_photos`: values that parse and mean harm (the city).
+- `test_times`, `test_texts`, `test_ids`: values that parse and mean harm (the city).
 - `test_openapi`: schemathesis: what the document promises is what is answered (the city).
 - `test_photo_fuzz`: mutated photos through the decoding process.
 

@@ -25,11 +25,12 @@ from infra.kafka_raw_batch import read_raw_batch
 from infra.local.stack import Stack
 from infra.migrate import migrate
 from infra.postgres import connect
-from infra.postgres_roles import ROLES, grant
+from infra.postgres_roles import grant
 from schemas import topics
+from tests.city import start_city, stop_city
 from tests.faults.process import Service
 from tests.outside.secured import PASSWORD, Certificates, make_certificates, secure, serve_tls
-from tests.people import until
+from tests.people import Gateway, until
 
 USERS = ("ingest", "dispatcher", "feed", "operator", "admin")
 pytestmark = pytest.mark.timeout(300)
@@ -238,10 +239,6 @@ async def test_what_a_login_need_not_do_it_cannot(outside: Outside, login: str, 
         await connection.close()
 
 
-def test_every_table_that_a_role_names_is_there() -> None:
-    assert set(ROLES) == {"patriot_ingest", "patriot_dispatcher", "patriot_desk"}
-
-
 async def test_without_tls_nobody_is_let_in(outside: Outside) -> None:
     plain = outside.dsn("ingest").partition("?")[0] + "?sslmode=disable"
     with pytest.raises((OSError, asyncpg.PostgresError)):
@@ -253,7 +250,6 @@ async def test_without_tls_nobody_is_let_in(outside: Outside) -> None:
     [
         ({"password": "salah"}, "does not let user ingest in: wrong user or password (SCRAM-SHA-512)"),
         ({"ca_file": "stranger"}, "shows a certificate that cannot be believed"),
-        ({"sasl_mechanism": "PLAIN"}, "does not offer PLAIN"),
     ],
 )
 async def test_a_service_that_is_not_let_in_says_why(outside: Outside, other: dict[str, str], says: str) -> None:
@@ -281,6 +277,13 @@ async def test_a_service_that_is_not_let_in_says_why(outside: Outside, other: di
         await until(lambda: _says(missing, says), 60)
         ingest.kill()
         starting.join()
+
+
+async def test_a_mechanism_that_is_not_offered_is_named(outside: Outside) -> None:
+    wrong = outside.kafka("ingest", sasl_mechanism="PLAIN")
+    done = await asyncio.to_thread(outside.patriot, "kafka", "topics", **wrong)
+    assert done.returncode == 1
+    assert "does not offer PLAIN" in done.stderr
 
 
 async def _says(missing: object, says: str) -> bool:
@@ -319,3 +322,37 @@ async def test_a_desk_that_the_database_does_not_let_in_says_why(
         assert (
             await http.get("http://desk/api/v1/categories", headers={"Authorization": "Bearer x"})
         ).status_code == 503
+
+
+async def test_the_doctor_looks_at_what_is_outside(outside: Outside) -> None:
+    """As the operator may: the test's broker keeps one copy and flushes nothing, and its owner is a superuser."""
+    arguments = ["doctor", "--kafka-bootstrap", f"127.0.0.1:{outside.kafka_port}", "--data-dir", str(outside.folder)]
+    owner = outside.dsn("patriot").replace(PASSWORD, outside.owner_dsn.split(":")[2].partition("@")[0])
+    done = await asyncio.to_thread(outside.patriot, *arguments, "--postgres-dsn", owner, user="operator")
+    lines = {line[5:17].strip(): line for line in done.stdout.splitlines()}
+    for name, state in {
+        "Kafka": "ok", "topics": "ok", "Kafka TLS": "ok", "copies": "ok", "leaders": "ok", "flush": "warn",
+        "auto topics": "ok", "Kafka clock": "ok", "PostgreSQL": "ok", "SQL TLS": "ok", "SQL role": "warn",
+    }.items():  # fmt: skip
+        assert lines[name].startswith(state), done.stdout
+
+
+async def test_up_brings_everything_up_against_servers_outside(outside: Outside) -> None:
+    folder = outside.folder / "up"
+    folder.mkdir()
+    owner = outside.dsn("patriot").replace(PASSWORD, outside.owner_dsn.split(":")[2].partition("@")[0])
+    kafka = outside.kafka("admin")
+    options = ["--kafka-bootstrap", kafka.pop("PATRIOT_KAFKA_BOOTSTRAP"), "--postgres-dsn", owner]
+    command = [sys.executable, "-m", "infra.local.cli"]
+    city = await asyncio.to_thread(start_city, folder, command, {**os.environ, **kafka}, *options)
+    try:
+        assert {"kafka", "postgres"}.isdisjoint(city.services)
+        async with Gateway(city) as gateway:
+            assert (await gateway.report("Banjir setinggi lutut", lat=-6.24, lon=107.0))["report_id"]
+        refused = await asyncio.to_thread(
+            outside.patriot, "backup", str(folder / "b"), "--data-dir", str(city.data_dir)
+        )
+        assert refused.returncode == 1
+        assert "save it with its own tools" in refused.stderr
+    finally:
+        await asyncio.to_thread(stop_city, city)

@@ -14,7 +14,7 @@ from command_center_ui import metrics
 from command_center_ui.board import Board, epoch_of
 from command_center_ui.record import BadRecord, read
 from infra.failpoints import hit
-from infra.kafka import start_consumer, stop_quietly
+from infra.kafka import must_fetch, start_consumer, stop_quietly
 from infra.kafka_access import KafkaAccess, sentence
 from infra.kafka_topic_id import topic_ids
 
@@ -107,6 +107,8 @@ class Reader:
             hit("feed.after_read")
             if board is not self._adopted:
                 board.trim(datetime.now(UTC))
+        else:
+            must_fetch(consumer)
         # Beyond the newest record: the position has passed the markers of transactions, too.
         async with asyncio.timeout(_ASK_TIMEOUT_S):
             position = await consumer.position(self._partition)

@@ -15,6 +15,7 @@ from aiokafka.errors import (
 )
 
 from dispatcher.ownership import Ownership
+from infra.kafka import must_fetch
 
 Records = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 
@@ -76,6 +77,8 @@ class Reader:
                 await self._find_unreadable()
             self._carefully = _CAREFULLY
             return {}
+        if not records:
+            must_fetch(self._consumer)
         self._carefully = max(self._carefully - 1, 0)
         for tp, found in records.items():
             self._ownership.took(tp, found[0].offset, found[-1].offset)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from infra.kafka_access import KafkaAccess, client_options, refusal
 
@@ -121,6 +121,16 @@ async def _let_in(start: Coroutine[Any, Any, None], kafka: KafkaAccess | str) ->
         await start
     except KafkaConnectionError as error:
         raise (await refusal(kafka) or error) from error.__cause__
+
+
+def must_fetch(consumer: AIOKafkaConsumer) -> None:
+    """Raise `KafkaError` when the client fetches no more: at an error that aiokafka does not know its fetching ends for
+    good, it tells nobody, and whoever reads waits for ever. Ask it after a read that found nothing."""
+    fetching: asyncio.Task[None] = consumer._fetcher._fetch_task
+    if fetching.done():
+        raise KafkaError("the client has stopped fetching") from (
+            None if fetching.cancelled() else fetching.exception()
+        )
 
 
 async def stop_quietly(client: AIOKafkaProducer | AIOKafkaConsumer, timeout: float = 5.0) -> None:

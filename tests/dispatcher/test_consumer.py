@@ -4,8 +4,10 @@ import asyncio
 from collections import Counter
 
 import asyncpg
+import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.errors import KafkaError
 
 from dispatcher import metrics
 from dispatcher.breaker import IN_A_ROW
@@ -267,6 +269,30 @@ async def test_connections_ended_again_and_again_stop_no_consumer_and_set_nothin
         await running
     assert Counter(await effects_of(pool, name)) == Counter(sent)
     assert await letters_of(pool, name) == []
+
+
+async def test_a_client_that_has_stopped_fetching_is_replaced_not_waited_for(
+    stack: Stack, pool: Pool, name: str
+) -> None:
+    bootstrap = stack.kafka.bootstrap
+    await make_topic(bootstrap, name)
+    async with producing(bootstrap) as producer:
+        sent = await send(producer, name, 10)
+        consumer = Consumer(Counted(name, [name]), pool, options(bootstrap))
+        running = asyncio.create_task(consumer.run(asyncio.Event()))
+        await until_effects(pool, name, 10)
+
+        def unexpected(*_: object) -> None:
+            raise RuntimeError("as after a change of leaders")
+
+        assert consumer._member is not None
+        consumer._member.reader._consumer._fetcher._get_actions_per_node = unexpected
+        sent += await send(producer, name, 10)
+        with pytest.raises(KafkaError):
+            await asyncio.wait_for(running, 60)
+        async with consuming(Consumer(Counted(name, [name]), pool, options(bootstrap))):
+            await until_effects(pool, name, 20)
+    assert Counter(await effects_of(pool, name)) == Counter(sent)
 
 
 #: Of this process's pools, not of the one that asks.

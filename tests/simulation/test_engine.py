@@ -469,4 +469,4 @@ def ground(database: str) -> Iterator[Ground]:
 
 @pytest.mark.parametrize("remembers_ids", [True, False], ids=["by id", "by place"])
 def test_effects_are_had_once_whatever_the_order_of_steps(ground: Ground, remembers_ids: bool) -> None:
-    run_state_machine_as_test(lambda: Engine(ground, remembers_ids=remembers_ids), settings=bounds(10, 30))
+    run_state_machine_as_test(lambda: Engine(ground, remembers_ids=remembers_ids), settings=bounds(8, 25))

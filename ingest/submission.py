@@ -266,9 +266,7 @@ def _report(submission: Submission, promise: Promise, photos: tuple[Photo, ...])
         key = h3.latlng_to_cell(draft.lat, draft.lon, _CELL_RESOLUTION)
     else:
         key = promise.report_id
-    return Outgoing(
-        key.encode(), encode(value), _headers(topics.REPORT_SUBMITTED, promise.report_id, submission, promise)
-    )
+    return Outgoing(key.encode(), encode(value), _headers(topics.REPORT_SUBMITTED, "", submission, promise))
 
 
 def _contact(submission: Submission, promise: Promise) -> Outgoing | None:

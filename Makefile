@@ -12,6 +12,9 @@ NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(WEB) --no-audit --no-fund -
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WEB_SOURCES := $(shell find $(WEB) \( -name node_modules -o -name dist \) -prune -o -type f -print 2>/dev/null)
 
+# Much of a test's time is waiting. Files stay whole: what they share is brought up once.
+IN_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
 .DELETE_ON_ERROR:
 .PHONY: help install up test check-code check-pages bench soak pages lock
 .DEFAULT_GOAL := help
@@ -27,7 +30,7 @@ up: install ## bring up everything; --simulate when the data directory is new; m
 test: $(VENV)/.installed-tests pages ## every check that CI runs; one test: make test ARGS="tests/schemas -k place"
 	@$(MAKE) --no-print-directory --jobs=2 check-code check-pages
 	@echo "== tests" && PATRIOT_CHROMIUM="$$($(BIN)/python .ci/chromium.py)" && export PATRIOT_CHROMIUM && \
-		$(BIN)/python -m pytest $(ARGS)
+		$(BIN)/python -m pytest $(or $(ARGS),$(IN_TWO))
 
 check-code: $(VENV)/.installed-tests
 	@echo "== format and lint" && $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .

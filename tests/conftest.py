@@ -20,6 +20,15 @@ settings.load_profile("patriot")
 PROJECT = Path(__file__).resolve().parents[1]
 
 
+#: Folders whose files take minutes: they come first, so that the run does not end with one of them alone.
+_LONG = ("tests/faults", "tests/outside", "tests/browser", "tests/infra/local", "tests/simulation")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long folders first; a stable sort leaves everything else as it was."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
+
+
 @pytest.fixture(scope="session")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     """The whole system, brought up once a run by the command that users type."""

@@ -78,7 +78,7 @@ class Load:
         self.surprises: list[str] = []
         self._rng = rng
         self._events = [(word(n), place(next(field.places))) for n in range(_EVENTS)]
-        self._since = datetime.now(UTC) - timedelta(hours=1)
+        self._since = datetime.now(UTC) - timedelta(hours=12)
         self._gave_up = asyncio.Event()
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -199,8 +199,11 @@ class Load:
         ]  # fmt: skip
         once, pause = self._rng.randrange(100) < _ONCE, _AGAIN_S
         while not self._gave_up.is_set():
-            if await self._post("/api/v1/telemetry", wish, body, {}) is not None:
+            receipt = await self._post("/api/v1/telemetry", wish, body, {})
+            if receipt is not None:
                 self.ledger.after(wish, Outcome.OK)
+                if receipt["rejected"]:
+                    self.surprises.append(f"readings were rejected: {str(receipt)[:200]}")
                 return
             if once:
                 return

@@ -169,10 +169,12 @@ async def test_a_report_goes_all_the_way_with_the_rights_that_each_service_has(o
             # staff sends reports with its session: ingest looks that up
             sent = await http.post(
                 f"{ingest.url}/api/v1/reports",
-                json={"description": "Lampu jalan mati", "lat": -6.25, "lon": 107.0, "channel": "call_center"},
+                json={"description": "Lampu jalan mati", "lat": -6.25, "lon": 107.0},
                 headers=bearer,
             )
-            assert sent.status_code in (202, 403), sent.text
+            assert sent.status_code == 202, sent.text
+            unknown = await http.post(f"{ingest.url}/api/v1/reports", json={}, headers={"Authorization": "Bearer x"})
+            assert unknown.status_code == 401, unknown.text
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Processes killed at their dangerous points, paused, told to end."""
 
 import asyncio
+from contextlib import aclosing
 from random import Random
 from typing import Final
 
@@ -128,7 +129,7 @@ async def _reject(field: Field, count: int) -> list[str]:
             await asyncio.sleep(0.2)
             found = await reading.incidents_of([one.report_id for one in field.load.sent if one.alone])
     incidents = sorted(set(found.values()))[:count]
-    async with await field.operator() as operator:
+    async with aclosing(await field.operator()) as operator:
         for incident in incidents:
             version = (await operator.get(f"/api/v1/incidents/{incident}")).json()["version"]
             body = {"version": version, "reason": "uji"}

@@ -161,7 +161,7 @@ class Reading:
 def _json(value: bytes | None) -> Any:
     try:
         return msgspec.json.decode(value or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None  # poison
 
 

@@ -107,22 +107,22 @@ def told_to_end(which: str) -> Strike:
 
 
 async def clocks_killed(field: Field, rng: Random) -> float:
-    """A dispatcher is killed while a deadline fires; the clocks run ahead, so that rejected incidents leave at once."""
-    ahead = {"PATRIOT_CLOCKS_AHEAD_S": "5000"}
-    rejected = await _reject(field, 12)
+    """A dispatcher is killed while a deadline fires; the clocks run a day ahead, so that what is resolved leaves at once."""
+    ahead = {"PATRIOT_CLOCKS_AHEAD_S": "90000"}
+    resolved = await _resolve(field, 12)
     first, second = field.dispatchers
     await asyncio.gather(field.stop(first), field.stop(second))
     await field.start(first, f"clocks.in_transaction=kill@{rng.randint(2, 8)}", **ahead)
     since = await field.killed(first)
     await asyncio.gather(field.start(first, **ahead), field.start(second, **ahead))
     async with Reading(field.dsn, field.bootstrap) as reading, asyncio.timeout(PATIENCE_S):
-        while await reading.on_board(rejected):
+        while await reading.on_board(resolved):
             await asyncio.sleep(0.2)
     return since
 
 
-async def _reject(field: Field, count: int) -> list[str]:
-    """An operator rejects incidents of the load; answers which."""
+async def _resolve(field: Field, count: int) -> list[str]:
+    """An operator resolves incidents of the load; answers which."""
     found: dict[str, str] = {}
     async with Reading(field.dsn, field.bootstrap) as reading, asyncio.timeout(PATIENCE_S):
         while len(set(found.values())) < count:
@@ -132,8 +132,8 @@ async def _reject(field: Field, count: int) -> list[str]:
     async with aclosing(await field.operator()) as operator:
         for incident in incidents:
             version = (await operator.get(f"/api/v1/incidents/{incident}")).json()["version"]
-            body = {"version": version, "reason": "uji"}
-            (await operator.post(f"/api/v1/incidents/{incident}/reject", json=body)).raise_for_status()
+            body = {"version": version, "note": "uji"}
+            (await operator.post(f"/api/v1/incidents/{incident}/resolve", json=body)).raise_for_status()
     return incidents
 
 

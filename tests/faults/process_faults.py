@@ -107,7 +107,7 @@ def told_to_end(which: str) -> Strike:
 
 
 async def clocks_killed(field: Field, rng: Random) -> float:
-    """A dispatcher is killed while a deadline fires; clocks run a day ahead, so that what is resolved leaves at once."""
+    """A dispatcher is killed while a deadline fires; clocks run a day ahead: what is resolved leaves at once."""
     ahead = {"PATRIOT_CLOCKS_AHEAD_S": "90000"}
     resolved = await _resolve(field, 12)
     first, second = field.dispatchers

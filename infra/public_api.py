@@ -13,6 +13,8 @@ log = structlog.get_logger()
 _TIMEOUT_S: Final = 10.0
 #: Between two tries when the city does not answer.
 _PATIENCE_S: Final = 2.0
+#: Answers that say "not now": of the city, or of a proxy that waited in vain for it.
+PASSING: Final = frozenset({408, 429, 502, 503, 504})
 #: However long an answer asks us to wait.
 _LONGEST_WAIT_S: Final = 30.0
 
@@ -42,7 +44,7 @@ class Api:
             await asyncio.sleep(_PATIENCE_S)
 
     async def send(self, method: str, path: str, **options: Any) -> httpx.Response | None:
-        """One request; None when nobody answered. 429 and 503 wait as long as they ask for (at most 30 s)."""
+        """One request; None when nobody answered. `PASSING` answers come after the wait they ask for (at most 30 s)."""
         try:
             answer = await self._client.request(method, path, **options)
         except httpx.HTTPError as error:
@@ -51,7 +53,7 @@ class Api:
             await asyncio.sleep(_PATIENCE_S)
             return None
         self._counts[f"{answer.status_code // 100}xx"] += 1
-        if answer.status_code in (429, 503):
+        if answer.status_code in PASSING:
             await asyncio.sleep(_asked_to_wait(answer))
         return answer
 

@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from infra.local.trouble import Trouble
-from infra.public_api import Api
+from infra.public_api import PASSING, Api
 from infra.replay.bookmark import Bookmark, Fate
 from infra.replay.message import Message, Reader
 from infra.replay.plan import Planned
@@ -25,7 +25,7 @@ from schemas.wire import encode
 _READINGS: Final = 1000
 #: Rows that are due within this time go out together.
 _GRAIN_S: Final = 0.05
-#: Answers with 5xx other than 503 that a row gets before it counts as refused.
+#: Answers with 5xx other than `PASSING` that a row gets before it counts as refused.
 _CRASHES: Final = 5
 _JSON: Final = {"Content-Type": "application/json"}
 
@@ -173,7 +173,7 @@ class Delivery:
             answer = await self._api.send("POST", path, content=body, headers=headers)
             if answer is None:
                 self.waits_for = "nobody answers"
-            elif answer.status_code in (429, 503):
+            elif answer.status_code in PASSING:
                 self.waits_for = f"{answer.status_code}: {_reason(answer)}"
             elif answer.status_code >= 500 and crashes < _CRASHES:
                 crashes += 1

@@ -24,6 +24,7 @@ from uvicorn.server import ServerState
 
 from infra import metrics
 from infra.problem import MEDIA_TYPE, Problem, unavailable
+from infra.request_parser import RequestParser
 
 log = structlog.get_logger()
 
@@ -70,6 +71,7 @@ class _BoundedProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         # uvicorn's own refusal is plain text without Retry-After, and counts idle connections only when they ask.
         self._most, self.limit_concurrency = self.limit_concurrency, None
+        self.parser = RequestParser(self)  # type: ignore[assignment]  # it has all that uvicorn calls
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -113,6 +115,8 @@ class _BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         self._in_message = False
         if self._rest_timer is not None:
             self._rest_timer.cancel()
@@ -137,6 +141,8 @@ class _BoundedProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         self._in_head = False
         self._unwatch_head()
         super().on_headers_complete()

@@ -20,6 +20,8 @@ HOST = "127.0.0.1"
 LIMIT = 300
 #: Of its connections beyond the limit, how many are told so (`infra.server`).
 TOLD = 200
+H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA"
+WEBSOCKET = b"Upgrade: websocket\r\nConnection: Upgrade"
 
 
 @contextlib.contextmanager
@@ -106,11 +108,20 @@ async def lines(port: int, count: int) -> AsyncIterator[list[Line]]:
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [400]),
         (b"CONNECT evil.example:443 HTTP/1.1\r\nHost: x\r\n\r\n", [400]),
         (b"GET http://evil.example/healthz HTTP/1.1\r\nHost: x\r\n\r\n", [200]),
-        (b"GET /healthz HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", [200]),
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + WEBSOCKET + b"\r\n\r\n", [200]),
+        # asking for another protocol changes nothing: the body is the body, and the next request the next
+        (post("/size", b"x" * 40, H2C), [200]),
+        (
+            (post("/size", b"x" * 40, WEBSOCKET) + chunked("/size", b"abc").replace(b"Host", H2C + b"\r\nHost")) * 9,
+            [200] * 18,
+        ),
+        (post("/size", b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", H2C, H2C), [200]),
+        (post("/size", b"x", H2C, b"Content-Length: 2", length=1), [400]),
+        (b"".join(b"GET /healthz HTTP/1.1\r\n%s\r\n\r\n" % H2C for _ in range(400)), [200] * 400),
         (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 500, [200] * 500),
         ((post("/size", b"x" * 7) + b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") * 20, [200] * 40),
     ],
-    ids=range(29),
+    ids=range(34),
 )
 async def test_where_a_request_ends_is_never_in_doubt(port: int, sent: bytes, statuses: list[int]) -> None:
     heard = await say(HOST, port, sent, silence=0.3)
@@ -118,6 +129,20 @@ async def test_where_a_request_ends_is_never_in_doubt(port: int, sent: bytes, st
     if statuses[-1] >= 400:
         assert heard.closed, "nothing that follows may be read as a request"
         assert b"application/problem+json" in heard.data
+
+
+async def test_a_body_that_comes_after_a_head_with_upgrade_is_its_body(port: int) -> None:
+    """As Java's client sends its first request: head and body in segments of their own."""
+    body = b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n"
+    sent = post("/size", body, H2C)
+    async with lines(port, 1) as (line,):
+        for at in range(0, len(sent), 10):
+            await line.send(sent[at : at + 10])
+            await asyncio.sleep(0.01)
+        await line.send(post("/size", b"abcdefg", b"Connection: close"))
+        heard = await line.hear()
+    assert heard.statuses == [200, 200]
+    assert b"\r\n\r\n%dHTTP/1.1" % len(body) in heard.data and heard.data.endswith(b"7")
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(port: int) -> None:

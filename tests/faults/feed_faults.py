@@ -16,7 +16,7 @@ import asyncpg
 import httpx
 import psutil
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidState
 from websockets.typing import Subprotocol
 
 from dispatcher.desk import accounts
@@ -308,7 +308,7 @@ async def _flood(connection: ClientConnection, *, ping: bool) -> None:
     """As fast as it is taken, 5,000 a second at most; being cut for it is an answer, too."""
     per_round = _FLOOD_PER_S // 100
     until = asyncio.get_running_loop().time() + _FLOOD_S
-    with suppress(ConnectionClosed, TimeoutError, OSError):
+    with suppress(ConnectionClosed, InvalidState, TimeoutError, OSError):
         while asyncio.get_running_loop().time() < until:
             for _ in range(per_round):
                 if ping:

@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import httpx
@@ -25,6 +25,8 @@ from schemas.wire import encode
 _READINGS: Final = 1000
 #: Rows that are due within this time go out together.
 _GRAIN_S: Final = 0.05
+#: A gap in the recording, or one wrong time: whoever looks on is told before it waits for longer than this.
+_LONG_S: Final = 3600.0
 #: Answers with 5xx other than `PASSING` that a row gets before it counts as refused.
 _CRASHES: Final = 5
 _JSON: Final = {"Content-Type": "application/json"}
@@ -100,6 +102,8 @@ class Delivery:
                 delay = schedule.due(planned.recorded) - loop.time() if math.isfinite(planned.recorded) else 0.0
                 if delay > _GRAIN_S or len(readings) == _READINGS:
                     await flush()
+                if delay > _LONG_S:
+                    self._announce(planned, delay)
                 await self._rest(delay)
                 if self._stop.is_set():
                     break
@@ -130,12 +134,25 @@ class Delivery:
             if row.fault is not None:
                 raise BadRow(row.fault)
             message = self._reader.message_of(row.fields, planned.recording.path.stem)
+            if message.observed_at is not None:
+                message = msgspec.structs.replace(message, observed_at=self._shifted(message.observed_at))
         except BadRow as bad:
             self._set_aside(planned, Fate.BAD, str(bad))
             return None
-        if message.observed_at is not None:
-            message = msgspec.structs.replace(message, observed_at=message.observed_at + self._shift)
         return _Ready(planned, message)
+
+    def _shifted(self, observed_at: datetime) -> datetime:
+        try:
+            return observed_at + self._shift
+        except OverflowError:
+            raise BadRow("observed_at: so far from the others that no year is left for it") from None
+
+    def _announce(self, planned: Planned, delay: float) -> None:
+        try:
+            due = f"{datetime.now(UTC) + timedelta(seconds=delay):%Y-%m-%d %H:%M} UTC"
+        except OverflowError:
+            due = "no year that there is"
+        self._tell(f"{planned.recording.path}:{planned.row.line}: is due at {due}, and all rows behind it wait")
 
     async def _send_report(self, ready: _Ready) -> None:
         mark = self._bookmark.mark

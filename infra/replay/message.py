@@ -150,8 +150,12 @@ def _number(field: str, value: Any, scale: float | None) -> Any:
             raise BadRow(f"{field}: not a number") from None
     if not isinstance(value, int | float) or isinstance(value, bool):
         return value
-    if not math.isfinite(value):
+    try:
+        # The product too: `inf` is no number of clients.
+        value = value if scale is None else value * scale
+        finite = math.isfinite(value)
+    except OverflowError:  # JSON has integers of any length
+        finite = False
+    if not finite:
         raise BadRow(f"{field}: not a finite number")
-    if scale is not None:
-        value *= scale
     return int(value) if field == "clients" and value == int(value) else value

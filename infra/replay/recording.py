@@ -52,13 +52,15 @@ def _of_json_lines(file: TextIO) -> Iterator[Row]:
             continue
         try:
             value = json.loads(text)
+            # An escape may stand for half a character.
+            said = json.dumps(value, ensure_ascii=False) if "\\u" in text else text
         except (ValueError, RecursionError):
             yield Row(line, {}, "is not JSON: one object a line is expected")
             continue
         if not isinstance(value, dict):
             yield Row(line, {}, "is not a JSON object: one object a line is expected")
         else:
-            yield Row(line, value, _not_text(text))
+            yield Row(line, value, _not_text(said))
 
 
 def _of_csv(file: TextIO) -> Iterator[Row]:

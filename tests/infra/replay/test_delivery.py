@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -104,3 +104,31 @@ async def test_patience_ends_and_nothing_is_settled(tmp_path: Path) -> None:
         with pytest.raises(Trouble, match=r"taken nothing for 1 s \(502"):
             await replay(tmp_path, READINGS, front, patience_s=1.0)
     assert json.loads((tmp_path / "state.json").read_text())["settled"] == 0
+
+
+async def test_a_time_that_cannot_be_moved_is_a_bad_row_and_no_end(tmp_path: Path) -> None:
+    rows = [*READINGS, {"sensor_id": "s3", "observed_at": "9999-12-31T23:00:00Z"}]
+    told: list[str] = []
+    async with Front([]) as front:
+        assert await replay(tmp_path, rows, front, shift_s=86_400.0, told=told) == {Fate.TAKEN: 2, Fate.BAD: 1}
+    assert len(told) == 1 and told[0].startswith(f"{tmp_path / 'rows.jsonl'}:3: observed_at: ")
+
+
+@pytest.mark.parametrize("pace", [1.0, 1e-9])
+async def test_before_a_long_rest_it_says_why_and_until_when(tmp_path: Path, pace: float) -> None:
+    told: list[str] = []
+    rows = [*READINGS, {"sensor_id": "s3", "observed_at": "2106-02-07T06:28:15Z"}]
+    async with Front([]) as front:
+        waiting = asyncio.create_task(replay(tmp_path, rows, front, pace=pace, told=told))
+        await until(lambda: bool(told) and len(front.bodies) == 1)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    assert told[0].startswith(f"{tmp_path / 'rows.jsonl'}:3: is due at ") and ("UTC" in told[0]) is (pace == 1.0)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for it, 30 s at most."""
+    async with asyncio.timeout(30):
+        while not true():
+            await asyncio.sleep(0.01)

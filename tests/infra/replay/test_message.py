@@ -61,11 +61,20 @@ def test_columns_may_have_other_names() -> None:
         ({"sensor_id": "s", "time": "2026-11-22", "occupancy": "13"}, "occupancy: "),
         ({"sensor_id": "a b", "time": "2026-11-22"}, "sensor_id: "),
         ({"node_id": "n", "time": "2026-11-22", "state": "up", "clients": "1.5"}, "clients: "),
+        ({"sensor_id": "s", "time": "2026-11-22", "speed_kmh": 10**400}, "speed_kmh: not a finite number"),
+        ({"node_id": "n", "time": "2026-11-22", "state": "up", "clients": 10**30}, "clients: "),
     ],
 )
 def test_what_cannot_be_sent_says_why(row: Mapping[str, Any], why: str) -> None:
     with pytest.raises(BadRow, match=why):
         Reader().message_of(row, "x")
+
+
+@pytest.mark.parametrize("clients", [1e300, "1e300", 10**300, 10**400])
+def test_what_is_no_number_once_it_is_scaled_says_so(clients: object) -> None:
+    row = {"node_id": "n", "time": "2026-11-22", "state": "up", "clients": clients}
+    with pytest.raises(BadRow, match="clients: not a finite number"):
+        Reader(scale={"clients": 1e300}).message_of(row, "x")
 
 
 def test_an_unreadable_time_of_a_row_is_no_time() -> None:

@@ -43,6 +43,11 @@ def test_json_lines_are_known_by_their_first_character(tmp_path: Path) -> None:
     assert found[0].fields == {"a": 1}
 
 
+def test_half_a_character_spoils_its_own_row_escaped_or_not(tmp_path: Path) -> None:
+    found = rows(tmp_path, b'{"a": "\\ud83d"}\n{"a": "\\ud83d\\ude97"}\n{"\\udfff": 1}\n')
+    assert [(row.line, row.fault is None) for row in found] == [(1, False), (2, True), (3, False)]
+
+
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"a,b\n"])
 def test_a_file_without_rows_has_none(tmp_path: Path, content: bytes) -> None:
     assert rows(tmp_path, content) == []

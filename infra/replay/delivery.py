@@ -156,7 +156,8 @@ class Delivery:
 
     async def _send_report(self, ready: _Ready) -> None:
         mark = self._bookmark.mark
-        key = f"replay-{mark.run[:40]}-{mark.round}-{ready.planned.number}"
+        # With other times it is another body: under an old key the city would refuse it.
+        key = f"replay-{mark.run[:40]}-{mark.shift_s:.3f}-{mark.round}-{ready.planned.number}"
         answer = await self._insist("/api/v1/reports", encode(ready.message), {**_JSON, "Idempotency-Key": key})
         if answer is None:
             return

@@ -32,12 +32,12 @@ def find(
             return Target(base_url.rstrip("/"), api_key, base_url.rstrip("/"))
         if ready_file is not None:
             running = msgspec.json.decode(ready_file.read_bytes(), type=addresses.Addresses)
-            name = str(ready_file.absolute())
+            name = str(ready_file.resolve())
         else:
             found = addresses.of_running(data_dir)
             if found is None:
                 raise Trouble(f"No `patriot up` runs on {data_dir}. Start it, or give --base-url, or --data-dir.")
-            running, name = found, "the city of this data directory"
+            running, name = found, str(data_dir.resolve())
     except (OSError, ValueError) as error:
         raise Trouble(f"The key or the ready file cannot be read ({type(error).__name__}).") from error
     # Its port may be another one tomorrow; it is the same city.

@@ -106,6 +106,18 @@ async def test_patience_ends_and_nothing_is_settled(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "state.json").read_text())["settled"] == 0
 
 
+async def test_a_key_belongs_to_one_row_and_one_shift(tmp_path: Path) -> None:
+    keys = []
+    for n, shift_s in enumerate((0.0, 60.5, 60.501, 0.0)):
+        (folder := tmp_path / str(n)).mkdir()
+        async with Front([]) as front:
+            await replay(folder, REPORTS, front, shift_s=shift_s)
+        keys.append(frozenset(front.keys))
+        assert len(front.keys) == 2 and max(map(len, front.keys)) <= 200
+    assert keys[0] == keys[3]
+    assert len(keys[0] | keys[1] | keys[2]) == 6
+
+
 async def test_a_time_that_cannot_be_moved_is_a_bad_row_and_no_end(tmp_path: Path) -> None:
     rows = [*READINGS, {"sensor_id": "s3", "observed_at": "9999-12-31T23:00:00Z"}]
     told: list[str] = []

@@ -12,6 +12,7 @@ from dispatcher.effects import Effects, Message
 from dispatcher.offset_store import Move
 from dispatcher.unpack import Refused
 from infra import failpoints
+from infra.kafka import time_of
 from infra.postgres import Connection
 
 
@@ -51,7 +52,7 @@ class Batch:
     messages: Sequence[Message]
     letters: Sequence[Letter]
     ends: Mapping[TopicPartition, int]
-    #: The broker's time of each partition's last record.
+    #: The broker's time of each partition's last record, also where that is refused; missing where it has none.
     until: Mapping[TopicPartition, datetime]
     #: The last of the letters opens the breaker, for this reason.
     opens_breaker: str | None = None
@@ -67,8 +68,9 @@ def batch_of(items: Sequence[Item], opens_breaker: str | None) -> Batch:
         if record.partition != tp.partition or record.topic != tp.topic:
             tp = TopicPartition(record.topic, record.partition)
         ends[tp] = record.offset + 1
-        if item.message is not None:
-            until[tp] = item.message.received_at
+        at = time_of(record.timestamp) if item.message is None else item.message.received_at
+        if at is not None:
+            until[tp] = at
     return Batch(
         messages=[item.message for item in items if item.message is not None and item.refused is None],
         letters=[letter for item in items if (letter := item.letter()) is not None],

@@ -229,7 +229,8 @@ class Settler:
         )
         log.error("batch_unreadable", consumer=self.name, topic=tp.topic, partition=tp.partition, offset=found.offset)
         try:
-            await self._write(Batch([], [letter], {tp: raw.next_offset}, {}), generation)
+            until = {tp: raw.newest} if raw.newest is not None else {}
+            await self._write(Batch([], [letter], {tp: raw.next_offset}, until), generation)
         except _Void:
             return
         except Fenced:

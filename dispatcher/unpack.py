@@ -9,6 +9,7 @@ from typing import Final, Protocol
 import msgspec
 
 from dispatcher.effects import Message
+from infra.kafka import time_of
 from schemas import envelope
 from schemas.envelope import EnvelopeError
 
@@ -67,11 +68,10 @@ class Unpacker:
         if b"\\u0000" in record.value and any("\x00" in text for text in _texts(msgspec.to_builtins(value))):
             raise Refused("nul", "a text contains U+0000")
         if record.timestamp != self._timestamp:
-            try:
-                self._received_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-            except (ValueError, OverflowError, OSError) as error:
-                raise Refused("time", "the record's timestamp is not a time") from error
-            self._timestamp = record.timestamp
+            received_at = time_of(record.timestamp)
+            if received_at is None:
+                raise Refused("time", "the record's timestamp is not a time")
+            self._timestamp, self._received_at = record.timestamp, received_at
         if not _TRACEPARENT.fullmatch(about.traceparent):
             about = msgspec.structs.replace(about, traceparent=envelope.new_traceparent())
         return Message(about, value, record.topic, record.partition, record.offset, self._received_at)

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import CorruptRecordException, KafkaConnectionError, KafkaError, UnsupportedCodecError
 
 from infra.kafka_access import KafkaAccess, client_options, refusal
 
@@ -29,6 +30,7 @@ async def start_producer(
     transactional_id: str | None = None,
     request_timeout_ms: int = 4_000,
     max_record_bytes: int = MAX_RECORD_BYTES,
+    compression: str | None = None,
 ) -> AIOKafkaProducer:
     """A started producer with `acks=all` and idempotence. Raises `KafkaError` when no broker answers or lets us in."""
     options: dict[str, Any] = {
@@ -40,7 +42,7 @@ async def start_producer(
         "max_batch_size": 256 * 1024,
         "max_request_size": max_record_bytes,
         "request_timeout_ms": request_timeout_ms,
-        "compression_type": None,
+        "compression_type": compression,
     }
     if transactional_id is not None:
         options["transactional_id"] = transactional_id
@@ -121,6 +123,19 @@ async def _let_in(start: Coroutine[Any, Any, None], kafka: KafkaAccess | str) ->
         await start
     except KafkaConnectionError as error:
         raise (await refusal(kafka) or error) from error.__cause__
+
+
+def time_of(timestamp: int) -> datetime | None:
+    """A record's timestamp, in ms since 1970, as a time; None when it is none."""
+    try:
+        return datetime.fromtimestamp(timestamp / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def is_of_the_bytes(error: Exception) -> bool:
+    """Whether the client raised it while it took a batch apart; its other errors are about brokers and groups."""
+    return not isinstance(error, KafkaError) or isinstance(error, CorruptRecordException | UnsupportedCodecError)
 
 
 def must_fetch(consumer: AIOKafkaConsumer) -> None:

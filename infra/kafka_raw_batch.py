@@ -3,19 +3,23 @@
 import asyncio
 import struct
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, LeaderNotAvailableError, for_code
 from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.record.util import calc_crc32c
 
-from infra.kafka import raw_client
+from infra.kafka import raw_client, time_of
 from infra.kafka_access import KafkaAccess
 
 #: Of a batch (https://kafka.apache.org/documentation/#recordbatch): base offset, length of what follows these two,
-#: leader epoch, magic, checksum, attributes, last offset minus base offset.
-_HEAD: Final = struct.Struct(">qiibIhi")
+#: leader epoch, magic, checksum, attributes, last offset minus base offset, first and highest timestamp.
+_HEAD: Final = struct.Struct(">qiibIhiqq")
 _BEFORE_LENGTH: Final = 12
+#: The checksum is that of what lies behind it.
+_CHECKED: Final = 21
 _READ_COMMITTED: Final = 1
 _MAX_BYTES: Final = 4 * 1024 * 1024
 
@@ -27,6 +31,9 @@ class RawBatch:
     content: bytes
     base_offset: int
     next_offset: int
+    #: The time of its newest record, the broker's where the topic says LogAppendTime; None where the batch is damaged,
+    #: for then it could be any.
+    newest: datetime | None = None
 
 
 async def read_raw_batch(
@@ -54,9 +61,10 @@ async def read_raw_batch(
 def _first_from(content: bytes, offset: int) -> RawBatch | None:
     start = 0
     while len(content) - start >= _HEAD.size:
-        base, length, _, _, _, _, last = _HEAD.unpack_from(content, start)
+        base, length, _, _, checksum, _, last, _, highest = _HEAD.unpack_from(content, start)
         end = start + _BEFORE_LENGTH + length
         if base + last >= offset:
-            return RawBatch(content[start:end], base, base + last + 1)
+            whole = calc_crc32c(content[start + _CHECKED : end]) == checksum
+            return RawBatch(content[start:end], base, base + last + 1, time_of(highest) if whole else None)
         start = end
     return None

@@ -162,6 +162,29 @@ async def test_a_run_of_bad_messages_stops_the_worker_until_somebody_lets_it_go_
     assert len(await letters_of(pool, name)) == 2 * IN_A_ROW
 
 
+async def test_bad_messages_at_the_end_of_a_partition_are_not_read_again_by_its_next_owner(
+    stack: Stack, pool: Pool, name: str
+) -> None:
+    bootstrap, bad = stack.kafka.bootstrap, IN_A_ROW * 6 // 10
+    await make_topic(bootstrap, name, partitions=1)
+    refused = metrics.MESSAGES.labels(name, "refused")._value
+    async with producing(bootstrap) as producer:
+        sent = await send(producer, name, 1)
+        await asyncio.sleep(0.01)  # the bad ones come later, by the broker's clock
+        for number in range(bad):
+            await producer.send_and_wait(name, b"not json", str(number).encode(), headers=headers())
+        async with consuming(Consumer(Counted(name, [name]), pool, options(bootstrap))):
+            await until(lambda: _has_letters(pool, name, bad))
+        sent += await send(producer, name, 1)  # behind them: whoever read them again did so before it
+        consumer = Consumer(Counted(name, [name]), pool, options(bootstrap))
+        async with consuming(consumer):
+            await until_effects(pool, name, 2)
+            assert consumer.trouble() == {}
+    assert await effects_of(pool, name) == sent
+    assert metrics.OUT_OF_RANGE.labels(name)._value.get() == 0, "nothing was set back"
+    assert refused.get() == bad
+
+
 async def test_kafkas_own_offsets_are_only_a_mirror(stack: Stack, pool: Pool, name: str) -> None:
     bootstrap = stack.kafka.bootstrap
     await make_topic(bootstrap, name, partitions=1)

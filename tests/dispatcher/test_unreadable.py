@@ -1,11 +1,13 @@
 """A batch in a compression that our client does not know is set aside with its bytes, and reading goes on behind it."""
 
+import asyncio
 import struct
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.util import calc_crc32c
 
+from dispatcher import metrics
 from dispatcher.consumer import Consumer
 from infra.kafka import stop_quietly
 from infra.kafka_raw_batch import read_raw_batch
@@ -22,6 +24,7 @@ from tests.dispatcher.bench import (
     producing,
     report,
     send,
+    until,
     until_effects,
 )
 
@@ -51,21 +54,28 @@ def _varint(number: int) -> bytes:
     return bytes([*out, number])
 
 
-async def test_a_batch_in_an_unknown_compression_is_set_aside_whole(stack: Stack, pool: Pool, name: str) -> None:
-    bootstrap = stack.kafka.bootstrap
-    await make_topic(bootstrap, name, partitions=2)
+async def _send_unreadable(bootstrap: str, topic: str) -> None:
+    """Three records in such a batch."""
     stranger = AIOKafkaProducer(bootstrap_servers=bootstrap)
     await stranger.start()
-    async with producing(bootstrap) as producer:
-        sent = await send(producer, name, 20)
+    try:
         batch = _Snappy(100_000, 0)
         for _ in range(3):
             batch.append(key=b"k", value=report(), timestamp=None, headers=headers())
-        await (await stranger.send_batch(batch, name, partition=0))
+        await (await stranger.send_batch(batch, topic, partition=0))
+    finally:
+        await stop_quietly(stranger)
+
+
+async def test_a_batch_in_an_unknown_compression_is_set_aside_whole(stack: Stack, pool: Pool, name: str) -> None:
+    bootstrap = stack.kafka.bootstrap
+    await make_topic(bootstrap, name, partitions=2)
+    async with producing(bootstrap) as producer:
+        sent = await send(producer, name, 20)
+        await _send_unreadable(bootstrap, name)
         sent += await send(producer, name, 20)
         async with consuming(Consumer(Counted(name, [name]), pool, options(bootstrap))):
             await until_effects(pool, name, 40)
-    await stop_quietly(stranger)
     assert sorted(await effects_of(pool, name)) == sorted(sent)
     (letter,) = await letters_of(pool, name)
     assert (letter.reason, letter.partition) == ("unreadable", 0)
@@ -73,3 +83,26 @@ async def test_a_batch_in_an_unknown_compression_is_set_aside_whole(stack: Stack
     assert raw is not None
     assert letter.value == raw.content
     assert raw.next_offset - raw.base_offset == 3
+
+
+async def test_such_a_batch_at_the_end_of_a_partition_is_not_read_again_by_its_next_owner(
+    stack: Stack, pool: Pool, name: str
+) -> None:
+    bootstrap = stack.kafka.bootstrap
+    await make_topic(bootstrap, name, partitions=1)
+
+    async def set_aside() -> bool:
+        return bool(await letters_of(pool, name))
+
+    async with producing(bootstrap) as producer:
+        sent = await send(producer, name, 1)
+        await asyncio.sleep(0.01)  # the batch comes later, by the broker's clock
+        await _send_unreadable(bootstrap, name)
+        async with consuming(Consumer(Counted(name, [name]), pool, options(bootstrap))):
+            await until(set_aside)
+        sent += await send(producer, name, 1)
+        async with consuming(Consumer(Counted(name, [name]), pool, options(bootstrap))):
+            await until_effects(pool, name, 2)
+    assert await effects_of(pool, name) == sent
+    assert metrics.OUT_OF_RANGE.labels(name)._value.get() == 0, "nothing was set back"
+    assert metrics.DEAD_LETTERS.labels(name, "unreadable")._value.get() == 1

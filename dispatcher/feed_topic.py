@@ -1,6 +1,7 @@
 """What `bekasi.feed.v1` holds, read back by the one who writes it: its last record, or the whole board."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -8,7 +9,7 @@ from typing import Final
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from infra.kafka import start_consumer, stop_quietly
+from infra.kafka import must_fetch, start_consumer, stop_quietly
 from infra.kafka_access import KafkaAccess
 from infra.kafka_topic_id import topic_ids
 from schemas import topics
@@ -17,8 +18,10 @@ from schemas.vocabulary import FeedChannel
 
 #: Offsets before the end where a last record is looked for first; markers of transactions have offsets, too.
 _TAIL: Final = 2_000
-#: Seconds that Kafka may take for one fetch.
+#: Seconds that Kafka may take for one fetch, and that reading may come no further: fetches that fail are repeated
+#: inside the client, and a topic that was set back meanwhile never reaches the end it had.
 _FETCH_S: Final = 10.0
+_STUCK_S: Final = 30.0
 _CHANNELS: Final = frozenset(channel.value for channel in FeedChannel)
 
 
@@ -94,14 +97,23 @@ async def shown(kafka: KafkaAccess | str, topic: str = topics.FEED.name) -> Show
 async def _read(
     consumer: AIOKafkaConsumer, partition: TopicPartition, start: int, end: int
 ) -> AsyncIterator[ConsumerRecord]:
+    """Raises `KafkaError`, also when the client fetches no more, or TimeoutError when it comes no further."""
     consumer.seek(partition, start)
+    reached, moved_at = start, time.monotonic()
     while True:
         async with asyncio.timeout(_FETCH_S):
-            if await consumer.position(partition) >= end:
+            position = await consumer.position(partition)
+            if position >= end:
                 return
             batch = (await consumer.getmany(timeout_ms=500)).get(partition, ())
         for record in batch:
             yield record
+        if batch or position > reached:
+            reached, moved_at = position, time.monotonic()
+            continue
+        must_fetch(consumer)
+        if time.monotonic() - moved_at > _STUCK_S:
+            raise TimeoutError(f"{partition.topic} is read up to {position}, and should be up to {end}")
 
 
 def _seq(headers: Mapping[str, bytes]) -> int | None:

@@ -136,6 +136,7 @@ class Relay:
         """See whether the feed's topic ends with what we last sent; if not, tell the board again."""
         if self._board is None:
             return
+        self._trouble = "looks whether the feed's topic is as we left it"
         last = await self._while_alive(connection, feed_topic.last(self._kafka))
         self._known_feed_id = last.topic_id
         if not await outbox_store.is_last(connection, last.topic_id, last.seq, last.record_id):
@@ -143,6 +144,7 @@ class Relay:
             told = await self._board.tell(connection, shown, last)
             metrics.BOARD_TOLD_AGAIN.inc()
             log.warning("board_told_again", rows=told.rows, removed=told.removed, topic_id=last.topic_id)
+        self._trouble = None
 
     async def _feed_id(self, connection: Plain) -> str:
         ids = await self._while_alive(connection, topic_ids(self._kafka, [topics.FEED.name]))

@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from dispatcher import metrics, outbox_store
+from dispatcher import feed_topic, metrics, outbox_store
 from dispatcher.outbox_store import Bytes, Outgoing
 from dispatcher.relay import Relay
-from infra.kafka import start_producer, stop_quietly
+from infra.kafka import start_consumer, start_producer, stop_quietly
 from infra.local.stack import Stack
 from infra.postgres import Pool
 from schemas import envelope, topics
@@ -175,6 +176,40 @@ async def test_a_relay_whose_session_is_cut_comes_back_and_loses_nothing(stack: 
         if not seen or int(record.value) > seen[-1]:
             seen.append(int(record.value))
     assert seen == list(range(500))
+
+
+async def test_a_feed_that_is_read_no_further_is_not_waited_for(
+    stack: Stack, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_topic, "_STUCK_S", 1.0)
+    await make_topic(stack.kafka.bootstrap, name, partitions=1)
+    producer = await start_producer(stack.kafka.bootstrap, "test")
+    for number in range(3):
+        await producer.send_and_wait(name, str(number).encode(), b"k")
+    await stop_quietly(producer)
+    consumer = await start_consumer(stack.kafka.bootstrap, "test")
+    partition = TopicPartition(name, 0)
+    found: list[bytes | None] = []
+    consumer.assign([partition])
+
+    async def read(end: int) -> None:
+        async for record in feed_topic._read(consumer, partition, 0, end):
+            found.append(record.value)  # noqa: PERF401  # also what was found before it raised
+
+    try:
+        await asyncio.wait_for(read(3), 20)
+        with pytest.raises(TimeoutError, match="up to 3, and should be up to 4"):  # set back, since its end was told
+            await asyncio.wait_for(read(4), 20)
+        assert found == [b"0", b"1", b"2"] * 2
+
+        def unexpected(*_: object) -> None:
+            raise RuntimeError("as after a change of leaders")
+
+        consumer._fetcher._get_actions_per_node = unexpected
+        with pytest.raises(KafkaError, match="stopped fetching"):
+            await asyncio.wait_for(read(4), 20)
+    finally:
+        await stop_quietly(consumer)
 
 
 async def _again_and_again(relay: Relay, stop: asyncio.Event) -> None:

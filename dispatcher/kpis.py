@@ -68,12 +68,17 @@ KPIS: Final = (
 _COUNT_ALL: Final = "SELECT " + ", ".join(f"({kpi.sql})::float8 AS {kpi.name}" for kpi in KPIS) + ", now() AS at"
 
 
+async def lock(connection: Connection) -> None:
+    """Until the transaction ends nobody else counts, also while there is no row yet. Take it before `outbox`."""
+    await connection.execute("LOCK TABLE kpi IN SHARE ROW EXCLUSIVE MODE")
+
+
 async def refresh(connection: Connection) -> int:
     """Count all figures and put those out that have changed, or were last sent a minute ago; answers how many.
 
     Call it in a transaction; of several workers the second waits for the first, so a row's order is that of its time.
     """
-    await connection.execute("SELECT FROM kpi ORDER BY name FOR UPDATE")
+    await lock(connection)
     row = await connection.fetchrow(_COUNT_ALL, sorted(OPEN_STATUSES), sorted(_UNSOLVED))
     sent = {old["name"]: old for old in await connection.fetch("SELECT name, value, at FROM kpi")}
     if row is None:

@@ -47,6 +47,8 @@ class WholeBoard:
     async def tell(self, connection: Connection, shown: Shown, last: Last) -> Told:
         """Put out what differs from `shown`, numbered above it; one transaction, for which nothing else is put out."""
         async with connection.transaction():
+            # In the pulse's order, which counts and then puts out: the other way round the two embrace.
+            await kpis.lock(connection)
             # Whoever has a number from before our leap has committed by now; whoever comes later gets a higher one.
             await connection.execute("LOCK TABLE outbox IN SHARE ROW EXCLUSIVE MODE")
             if shown.highest_seq:

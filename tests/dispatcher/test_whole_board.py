@@ -3,6 +3,7 @@ database's again."""
 
 import asyncio
 import shutil
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from dispatcher import feed_topic
+from dispatcher import feed_topic, kpis
+from dispatcher.feed_topic import Last, Shown
+from dispatcher.relay import Relay
 from dispatcher.report_intake import ReportIntake
 from dispatcher.settings import DispatcherSettings
 from dispatcher.telemetry_intake import TelemetryIntake
@@ -184,3 +187,69 @@ async def test_a_kafka_older_than_the_database_is_read_from_where_it_was_set_bac
         async with own.load(load) as load:
             await load.some()
             await own.once(pool, load)
+
+
+@pytest.fixture
+async def quiet(own: Own) -> AsyncIterator[Pool]:
+    """A database of its own that nobody works in."""
+    pool = await open_pool(await own.database(f"quiet_{uuid.uuid4().hex[:8]}"), application="test", size=6)
+    yield pool
+    await close_pool(pool)
+
+
+@pytest.mark.parametrize("counted_before", [True, False])
+async def test_a_board_told_again_while_key_figures_are_counted_waits_for_them(
+    quiet: Pool, counted_before: bool
+) -> None:
+    async def count() -> None:
+        async with quiet.acquire() as connection, connection.transaction():
+            await kpis.refresh(connection)
+
+    async def tell() -> None:
+        async with quiet.acquire() as connection:
+            await BOARD.tell(connection, Shown({}, 0), Last("topic"))
+
+    if counted_before:
+        await count()
+        await quiet.execute("UPDATE kpi SET at = at - interval '61 s'")
+    async with quiet.acquire() as somebody, asyncio.timeout(30):
+        async with somebody.transaction():
+            await somebody.execute("LOCK TABLE wifi_node")  # so the counting comes half of its way
+            counting = asyncio.create_task(count())
+            await until(lambda: _wait(quiet, 1))
+            telling = asyncio.create_task(tell())
+            await until(lambda: _wait(quiet, 2))
+        await asyncio.gather(counting, telling)
+    assert await quiet.fetchval("SELECT count(*) FROM kpi") == len(kpis.KPIS)
+
+
+async def test_a_relay_that_takes_over_is_not_ready_before_it_knows_the_feed(own: Own, quiet: Pool) -> None:
+    await ensure_topics(own.stack.kafka.bootstrap, embedded=True)
+    database = await quiet.fetchval("SELECT current_database()")
+    dsn = own.stack.postgres.dsn.rpartition("/")[0] + f"/{database}"
+    first, second = (Relay(0, postgres_dsn=dsn, kafka=own.stack.kafka.bootstrap, board=BOARD) for _ in range(2))
+    leader = await asyncpg.connect(dsn)
+    assert await first.lead(leader)
+    stop = asyncio.Event()
+    running = asyncio.create_task(second.run(stop))
+
+    async def is_ready(ready: bool) -> bool:
+        assert not running.done()
+        return (second.trouble() == {}) is ready
+
+    try:
+        await until(lambda: is_ready(True))  # it stands by
+        async with quiet.acquire() as somebody, somebody.transaction():
+            await somebody.execute("LOCK TABLE feed_mark")
+            await leader.close()
+            await until(lambda: _wait(quiet, 1))
+            assert "feed's topic" in second.trouble()["relay-0"]
+        await until(lambda: is_ready(True))
+    finally:
+        stop.set()
+        await asyncio.wait_for(running, 30)
+
+
+async def _wait(pool: Pool, many: int) -> bool:
+    """Whether so many wait for a lock."""
+    return bool(await pool.fetchval("SELECT count(DISTINCT pid) >= $1 FROM pg_locks WHERE NOT granted", many))

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import termios
+from collections import OrderedDict
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -49,7 +50,7 @@ _LAST: Final = (b"connection", b"close")
 _FEW: Final = 100
 #: Of the connections beyond, so many are told 503; all others are cut.
 _TOLD: Final = 200
-#: Descriptors that Kafka, PostgreSQL, photos and logs need beside the connections.
+#: Descriptors that Kafka, PostgreSQL, stored photos and logs need beside the connections.
 _OTHER_FILES: Final = 256
 #: Answered however many connections there are: whoever looks after us must not take a crowd for a fault.
 _OPERATIONS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -75,13 +76,14 @@ class _BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if self._most is not None and len(self.connections) > self._most:
+        if self._most is not None and len(self.connections) > self._most and not self.server_state.end_idlest():
             metrics.HTTP_REFUSED_CONNECTIONS.inc()
             if len(self.connections) > self._most + _TOLD:
                 transport.abort()
                 return
             self._served, self.app = self.app, self._too_many
         self._watch_head()
+        self._note_idle()
 
     async def _too_many(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] in _OPERATIONS:
@@ -92,6 +94,7 @@ class _BoundedProtocol(HttpToolsProtocol):
         await problem.response()(scope, receive, send)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.server_state.idle.pop(self, None)
         self._unwatch_head()
         for timer in (self._rest_timer, self._unsent_timer):
             if timer is not None:
@@ -102,16 +105,18 @@ class _BoundedProtocol(HttpToolsProtocol):
         # The parser reports a header when it is complete; one that never ends is counted here.
         self._head_bytes += len(data) if self._in_head else 0
         super().data_received(data)
-        if not self._in_head or self.transport.is_closing():
+        if self.transport.is_closing():
             return
-        if self._head_bytes > _MAX_HEAD_BYTES:
+        if self._in_head and self._head_bytes > _MAX_HEAD_BYTES:
             self.send_400_response("")
-        elif self._head_timer is None:
+        elif self._head_timer is None and (self._in_head or self in self.server_state.idle):
+            # Idle after data: an empty line, which begins no request, but has ended uvicorn's wait for one.
             self._watch_head()
 
     def on_message_begin(self) -> None:
         self._in_head = self._in_message = True
         self._head_bytes = 0
+        self.server_state.idle.pop(self, None)
         super().on_message_begin()
 
     def on_message_complete(self) -> None:
@@ -122,6 +127,7 @@ class _BoundedProtocol(HttpToolsProtocol):
             self._rest_timer.cancel()
             self._rest_timer = None
         super().on_message_complete()
+        self._note_idle()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -129,6 +135,7 @@ class _BoundedProtocol(HttpToolsProtocol):
             self._rest_timer = self.loop.call_later(_REST_S, self.transport.close)
         if self._unsent_timer is None:
             self._watch_unsent()
+        self._note_idle()
 
     def on_url(self, url: bytes) -> None:
         self._count(len(url))
@@ -207,6 +214,12 @@ class _BoundedProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.transport.close()
 
+    def _note_idle(self) -> None:
+        # Of pipelined requests `cycle` is the last: when it is answered, all are.
+        answered = self.cycle is None or self.cycle.response_complete
+        if answered and not self._in_message and not self.transport.is_closing():
+            self.server_state.idle[self] = None
+
     def drain(self) -> None:
         """Every answer from now on is the connection's last, and says so: who is told does not send one request more
         into a connection that is about to close."""
@@ -229,6 +242,33 @@ class _State(ServerState):
     """What a server and its connections share."""
 
     draining = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: Connections without a request, sent or under way, since they came or were answered; the longest idle first.
+        self.idle: OrderedDict[_BoundedProtocol, None] = OrderedDict()
+
+    def end_idlest(self) -> bool:
+        """Cut the connection that has idled longest and was sent all that it is owed; whether there was one."""
+        idlest = next((each for each in self.idle if not each.transport.get_write_buffer_size()), None)
+        if idlest is None:
+            return False
+        del self.idle[idlest]
+        # At once: TLS would wait for the other end, and whoever comes next counts what is there.
+        self.connections.discard(idlest)
+        idlest.transport.abort()
+        metrics.HTTP_IDLE_ENDED.inc()
+        return True
+
+
+class _Loop(uvloop.Loop):
+    """Waits for a TLS handshake as long as for a head: connections are counted only after it, and uvicorn, which starts
+    the server, has no option for the loop's own 60 s."""
+
+    async def create_server(self, *arguments: Any, **options: Any) -> Any:
+        if options.get("ssl") is not None:
+            options["ssl_handshake_timeout"] = _HEAD_S
+        return await super().create_server(*arguments, **options)
 
 
 class _Server(uvicorn.Server):
@@ -287,11 +327,14 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def room_for(connections: int) -> int:
-    """So many connections or, where the system allows fewer open files, as many as it does; the limit is raised."""
-    wanted = connections + _TOLD + _OTHER_FILES
+    """So many connections or, where the system allows fewer open files, as many as it does; the limit is raised.
+
+    Each connection may have a file beside its socket: the photo that is being sent on it.
+    """
+    wanted = 2 * connections + _TOLD + _OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < wanted:
-        fewer = max(1, hard - _TOLD - _OTHER_FILES)
+        fewer = max(1, (hard - _TOLD - _OTHER_FILES) // 2)
         log.warning("fewer_connections", wanted=connections, room=fewer, open_files=hard)
         connections, wanted = fewer, hard
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -309,7 +352,8 @@ def run(
 ) -> None:
     """Serve `app` on `listener` until SIGINT or SIGTERM; then finish what is under way and return.
 
-    Beyond `connections` a request is answered 503, except for health and metrics.
+    Beyond `connections` the one that has idled longest is cut; when none idles, a request on a new one is answered 503,
+    except for health and metrics.
 
     Forwarded headers of proxies are not believed here; `infra.throttle.client_address` knows whom to trust.
     """
@@ -334,7 +378,7 @@ def run(
     metrics.HTTP_CONNECTIONS.set_function(lambda: float(len(server.server_state.connections)))
     host, port = listener.getsockname()[:2]
     log.info("listening", host=host, port=port)
-    uvloop.run(server.serve(sockets=[listener]))
+    uvloop.run(server.serve(sockets=[listener]), loop_factory=_Loop)
     if not server.started:
         raise click.ClickException("the service could not start; the reason is in the log above")
     log.info("stopped")

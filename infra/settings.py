@@ -99,7 +99,8 @@ class ServiceSettings(KafkaSettings):
     #: Address that HTTP services listen on.
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
-    #: Connections that one process serves; whoever comes on top is answered 503. Some 30 KiB each while idle.
+    #: Connections that one process serves; for one more the longest idle is cut, and when none idles it is answered
+    #: 503. Some 30 KiB each while idle.
     http_connections: int = Field(default=2_000, ge=10)
     #: libpq-style URL of PostgreSQL.
     postgres_dsn: str = "postgresql://127.0.0.1:5432/patriot"

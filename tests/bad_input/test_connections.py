@@ -229,6 +229,8 @@ async def test_who_does_not_take_an_answer_is_cut_off_and_who_takes_it_slowly_is
 
 async def test_beyond_the_limit_one_is_told_to_come_again(port: int, service: tuple[int, psutil.Process]) -> None:
     async with lines(port, LIMIT) as held:
+        for line in held:
+            await line.send(b"POST /size HTTP/1.1\r\n")
         await asyncio.sleep(0.2)
         for sent in (b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n", post("/size", b"abc")):
             heard = await say(HOST, port, sent)
@@ -238,12 +240,44 @@ async def test_beyond_the_limit_one_is_told_to_come_again(port: int, service: tu
         assert probe.statuses == [200], "health and metrics are not turned away"
         assert b"patriot_http_refused_connections_total 3.0" in probe.data
         assert b"patriot_http_connections %d.0" % (LIMIT + 1) in probe.data
-        await held[0].send(post("/size", b"abcd"))
+        await held[0].send(post("/size", b"abcd").partition(b"\r\n")[2])
         assert (await held[0].hear()).statuses == [200], "who was there first is served"
 
 
+async def test_who_idles_longest_gives_way_to_who_comes(port: int) -> None:
+    async with lines(port, LIMIT) as held:
+        sending, silent, *others = held
+        await sending.send(b"POST /size HTTP/1.1\r\n")
+        for line in others:
+            await line.send(post("/size", b"abc"))
+        for heard in await asyncio.gather(*(line.hear(silence=0.1) for line in others)):
+            assert heard.statuses == [200] and not heard.closed
+        async with lines(port, 10) as newcomers:
+            for line in newcomers:
+                await line.send(post("/size", b"abcd"))
+                assert (await line.hear(silence=0.1)).statuses == [200]
+            ended = await asyncio.gather(*(line.hear(patience=0.2) for line in others))
+            assert (await silent.hear(patience=0.2)).closed, "it idled longest"
+            assert sum(one.closed for one in ended) == len(newcomers) - 1
+        await sending.send(post("/size", b"abcd").partition(b"\r\n")[2])
+        assert (await sending.hear(silence=0.1)).statuses == [200], "who is sending does not idle"
+    found = await say(HOST, port, b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert b"patriot_http_idle_connections_ended_total 0.0" not in found.data
+
+
+async def test_an_empty_line_does_not_keep_a_connection() -> None:
+    with bare_service("_HEAD_S=1") as (port, _):
+        async with lines(port, 1) as (line,):
+            await line.send(post("/size", b"abc"))
+            assert not (await line.hear(silence=0.2)).closed
+            await line.send(b"\r\n")
+            assert (await line.hear()).closed
+
+
 async def test_a_flood_of_connections_is_cut(port: int, service: tuple[int, psutil.Process]) -> None:
-    async with lines(port, LIMIT + TOLD + 300):
+    async with lines(port, LIMIT + TOLD + 300) as flood:
+        for line in flood:
+            await line.send(b"GET")
         await asyncio.sleep(0.5)
         assert connections(service) <= LIMIT + TOLD
 

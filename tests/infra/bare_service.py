@@ -1,12 +1,13 @@
 """A service with one room of its own, for tests of `infra.server`.
 
-python -m tests.infra.bare_service PORT [NAME=VALUE…]: `connections=20` is the limit on connections; any other NAME is a
-limit in seconds of `infra.server` or `infra.http`, made shorter.
+python -m tests.infra.bare_service PORT [NAME=VALUE…]: `connections=20` is the limit on connections, `cert=` and `key=`
+are files for TLS; any other NAME is a limit in seconds of `infra.server` or `infra.http`, made shorter.
 """
 
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 from fastapi import APIRouter, FastAPI, Request
@@ -51,7 +52,9 @@ if __name__ == "__main__":
     log.configure("bare")
     limits = dict(argument.split("=") for argument in sys.argv[2:])
     connections = int(limits.pop("connections", "2000"))
+    tls_cert, tls_key = (Path(limits.pop(name)) if name in limits else None for name in ("cert", "key"))
     for name, seconds in limits.items():
         setattr(server if hasattr(server, name) else http, name, float(seconds))
     app = build_app([Room("bare", router, nothing, ready)])
-    server.run(app, server.listen("127.0.0.1", int(sys.argv[1])), connections=connections)
+    listener = server.listen("127.0.0.1", int(sys.argv[1]))
+    server.run(app, listener, tls_cert=tls_cert, tls_key=tls_key, connections=connections)

@@ -1,12 +1,16 @@
 """The server under every HTTP service: what a client may draw out is bounded, and it stops in good order."""
 
 import asyncio
+import contextlib
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import httpx
@@ -14,6 +18,7 @@ import pytest
 
 from infra import server
 from infra.local.ports import find_free
+from tests.outside.secured import make_certificates
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 
@@ -105,6 +110,46 @@ async def test_nobody_is_believed_who_he_says_he_is(port: int) -> None:
         found = await client.get("/healthz", headers={"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https"})
     assert found.status_code == 200
     assert "server" not in found.headers
+
+
+def test_who_does_not_finish_a_tls_handshake_is_let_go(tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl on this machine to make certificates with")
+    made = make_certificates(tmp_path)
+    trust = ssl.create_default_context(cafile=made.ca)
+    port = find_free("127.0.0.1")
+    limits = (f"cert={made.chain}", f"key={made.key}", "_HEAD_S=1")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.infra.bare_service", str(port), *limits], stderr=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(300):
+            with contextlib.suppress(httpx.HTTPError):
+                assert httpx.get(f"https://127.0.0.1:{port}/healthz", verify=trust).status_code == 200
+                break
+            time.sleep(0.05)
+        with socket.create_connection(("127.0.0.1", port), 20) as silent, contextlib.suppress(ConnectionError):
+            silent.sendall(b"\x16\x03\x01\x02")
+            assert silent.recv(1) == b""
+    finally:
+        process.kill()
+        process.wait()
+
+
+#: What a system allows (soft, hard), what is wanted, and what there is room for: a socket and a photo each.
+@pytest.mark.parametrize(
+    ("soft", "hard", "wanted", "room"), [(1_024, 4_096, 1_000, 1_000), (256, 1_024, 1_000, 284), (512, 4_096, 10, 10)]
+)
+def test_each_connection_has_room_for_a_photo_beside_its_socket(soft: int, hard: int, wanted: int, room: int) -> None:
+    asking = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}));"
+        f"from infra import server; room = server.room_for({wanted});"
+        "others = server._TOLD + server._OTHER_FILES - 64;"  # Python itself has some open
+        "import os; held = [os.open(os.devnull, os.O_RDONLY) for _ in range(2 * room + others)]; print(room)"
+    )
+    done = subprocess.run([sys.executable, "-c", asking], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == str(room)
 
 
 def test_a_taken_port_is_one_clear_sentence(port: int) -> None:

@@ -6,16 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import (
-    CorruptRecordException,
-    KafkaError,
-    NoOffsetForPartitionError,
-    OffsetOutOfRangeError,
-    UnsupportedCodecError,
-)
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from dispatcher.ownership import Ownership
-from infra.kafka import must_fetch
+from infra.kafka import is_of_the_bytes, must_fetch
 
 Records = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 
@@ -23,11 +17,6 @@ Records = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 _LIMIT_S: Final = 2.0
 #: More than one fetch of a partition holds.
 _CAREFULLY: Final = 2_000
-
-
-def _is_of_the_bytes(error: Exception) -> bool:
-    """Whether the client raised it while it took a batch apart; its other errors are about brokers and groups."""
-    return not isinstance(error, KafkaError) or isinstance(error, CorruptRecordException | UnsupportedCodecError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +58,7 @@ class Reader:
             self._ownership.start_over(error.args[0])
             raise OutOfRange from error
         except Exception as error:
-            if not _is_of_the_bytes(error):
+            if not is_of_the_bytes(error):
                 raise
             # Records of other partitions, or before it, may have been taken, and were lost with the error.
             self._ownership.rewind()
@@ -107,7 +96,7 @@ class Reader:
             except (NoOffsetForPartitionError, OffsetOutOfRangeError, TimeoutError):
                 pass  # another trouble, which the next read tells
             except Exception as error:
-                if not _is_of_the_bytes(error):
+                if not is_of_the_bytes(error):
                     raise
                 self._carefully = 0
                 raise Unreadable(tp, owned.next_offset, error) from error

@@ -68,12 +68,17 @@ async def prepare(connection: Any) -> None:
         )
 
 
-async def connect(dsn: str, *, application: str, **server_settings: str) -> Plain:
-    """One connection of its own, for locks and listeners. Raises what `TRANSIENT` names when there is no server."""
+async def connect(
+    dsn: str, *, application: str, statement_timeout: float | None = STATEMENT_TIMEOUT_S, **server_settings: str
+) -> Plain:
+    """One connection of its own, for locks and listeners. Raises what `TRANSIENT` names when there is no server.
+
+    With `statement_timeout` None a statement takes as long as it takes.
+    """
     connection: Plain = await asyncpg.connect(
         dsn,
         timeout=CONNECT_TIMEOUT_S,
-        command_timeout=STATEMENT_TIMEOUT_S,
+        command_timeout=statement_timeout,
         server_settings={"application_name": application, "timezone": "UTC", **server_settings},
     )
     await prepare(connection)

@@ -65,6 +65,8 @@ def command(context: click.Context, directory: Path, data_dir: Path) -> None:
     found = finding.find(context, data_dir, kafka=True)
     saved = asyncio.run(save(found.kafka_bootstrap, found.postgres_dsn, data_dir, directory, _say))
     records = sum(one.records for one in saved.topics.values())
+    for place in (place for one in saved.topics.values() for place in one.left_out):
+        _say(f"Left out: the batch in {place}, which cannot be read. The dispatcher sets such a batch aside.")
     click.echo(f"saved to {directory}: schema {saved.schema}, {records} records, {saved.objects} files")
 
 
@@ -97,11 +99,14 @@ def file_of(topic: topics.Topic) -> str:
 
 
 async def _dump(dsn: str, path: Path) -> None:
-    done = await process.run(
-        [str(BINARIES / "pg_dump"), "--format=custom", "--compress=1", f"--file={path}"],
-        env=tool_environment(dsn),
-        timeout=_DUMP_TIMEOUT,
-    )
+    try:
+        done = await process.run(
+            [str(BINARIES / "pg_dump"), "--format=custom", "--compress=1", f"--file={path}"],
+            env=tool_environment(dsn),
+            timeout=_DUMP_TIMEOUT,
+        )
+    except TimeoutError:
+        raise Trouble(f"The database could not be saved (pg_dump was not done in {_DUMP_TIMEOUT:.0f} s).") from None
     if done.code != 0:
         raise Trouble(f"The database could not be saved ({done.last_line}).")
 

@@ -70,6 +70,11 @@ class DataDir:
         """The log of one process."""
         return self.path / "log" / f"{name}.log"
 
+    @property
+    def restoring(self) -> Path:
+        """There while a restore into it is under way, and for ever when that broke off."""
+        return self.path / "restoring"
+
     def trim_logs(self) -> None:
         """Put aside what has grown too long; safe while it is written, because every log is opened for appending."""
         for path in self.path.glob("log/*.log"):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -22,19 +23,30 @@ from infra.kafka_access import sentence
 from infra.kafka_topic_id import topic_ids
 from infra.local import process, topic_file
 from infra.local.backup import DUMP, FORMAT, MANIFEST, OBJECTS, SECRETS, TOPICS, Manifest, file_of
+from infra.local.data_dir import DataDir
 from infra.local.postgres_server import BINARIES, tool_environment
+from infra.local.record import write_whole
 from infra.local.stack import Stack
 from infra.local.topic_file import Kept
 from infra.local.trouble import Trouble, of_os_error
 from infra.migrate import newest
-from infra.postgres import TRANSIENT, Connection, connect
+from infra.postgres import ANY_FAILURE, Connection, connect
 from infra.topics_admin import ensure_topics, topic_config
 from schemas import topics
 from schemas.assignment import AssignmentChanged
 from schemas.incident import IncidentChanged
 
+#: Seconds that pg_restore may take.
 _RESTORE_TIMEOUT: Final = 3600.0
-_TIMES_GIVEN: Final = {"message.timestamp.type": "CreateTime"}
+#: What asyncpg raises on an open connection.
+_DATABASE: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+#: While records are brought back they keep the times that they had, none is too old, and none too large: how large one
+#: is depends on how it was packed.
+_AS_THEY_WERE: Final = {
+    "message.timestamp.type": "CreateTime",
+    "retention.ms": "-1",
+    "max.message.bytes": str(64 * 1024 * 1024),
+}
 
 Say = Callable[[str], None]
 #: What the database knows a record by.
@@ -61,27 +73,55 @@ async def restore(directory: Path, data_dir: Path, say: Say) -> None:
         raise Trouble(f"{data_dir} is not empty. Name a new one with --data-dir, so that nothing is overwritten.")
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
+        restoring = DataDir(data_dir).restoring
+        write_whole(restoring, b"")
+        _sync(data_dir)
         shutil.copytree(directory / SECRETS, data_dir / SECRETS)
         if (directory / OBJECTS).exists():
             shutil.copytree(directory / OBJECTS, data_dir / OBJECTS)
-        async with Stack(data_dir, say) as stack:
+        async with Stack(data_dir, say, restoring=True) as stack:
             say("Restoring the database …")
             await _load(stack.postgres.dsn, directory / DUMP)
             say("Restoring Kafka …")
             await _make_topics(stack.kafka.bootstrap)
-            connection = await connect(stack.postgres.dsn, application="patriot-restore")
-            try:
+            async with _connected(stack.postgres.dsn) as connection:
                 for topic in TOPICS:
                     await _bring_back(stack.kafka.bootstrap, connection, topic, directory / file_of(topic), manifest)
-            finally:
-                await connection.close(timeout=5)
-            await _take_own_times(stack.kafka.bootstrap)
+            await _take_own_settings(stack.kafka.bootstrap)
+        await asyncio.to_thread(os.sync)
+        restoring.unlink()
+    except _DATABASE as error:
+        raise _of_database(error) from error
     except (KafkaError, TimeoutError) as error:
         raise Trouble(f"Kafka could not be restored ({sentence(error)}).") from error
-    except (*TRANSIENT, asyncpg.PostgresError) as error:
-        raise Trouble(f"The database could not be restored ({type(error).__name__}: {error}).") from error
-    except (OSError, EOFError) as error:
-        raise of_os_error(OSError(*error.args), f"restoring from {directory}") from error
+    except OSError as error:
+        raise of_os_error(error, f"restoring from {directory} to {data_dir}") from error
+
+
+def _sync(folder: Path) -> None:
+    """Its names are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@asynccontextmanager
+async def _connected(dsn: str) -> AsyncIterator[Connection]:
+    """The database, for statements that take as long as they take."""
+    try:
+        connection = await connect(dsn, application="patriot-restore", statement_timeout=None)
+    except ANY_FAILURE as error:
+        raise _of_database(error) from error
+    try:
+        yield connection
+    finally:
+        await connection.close(timeout=5)
+
+
+def _of_database(error: BaseException) -> Trouble:
+    return Trouble(f"The database could not be restored ({type(error).__name__}: {error}).")
 
 
 def _manifest(directory: Path) -> Manifest:
@@ -97,18 +137,23 @@ def _manifest(directory: Path) -> Manifest:
 async def _load(dsn: str, dump: Path) -> None:
     tool = [str(BINARIES / "pg_restore"), "--exit-on-error", "--no-owner", "--no-privileges"]
     env = tool_environment(dsn)
-    done = await process.run([*tool, f"--dbname={env['PGDATABASE']}", str(dump)], env=env, timeout=_RESTORE_TIMEOUT)
+    try:
+        done = await process.run([*tool, f"--dbname={env['PGDATABASE']}", str(dump)], env=env, timeout=_RESTORE_TIMEOUT)
+    except TimeoutError:
+        raise Trouble(
+            f"The database could not be restored (pg_restore was not done in {_RESTORE_TIMEOUT:.0f} s)."
+        ) from None
     if done.code != 0:
         raise Trouble(f"The database could not be restored ({done.last_line}).")
 
 
 async def _make_topics(kafka: str) -> None:
-    """All of them, and while records are brought back these keep the times that they had."""
+    """All of them; the kept ones take records as they were."""
     admin = await start_admin(kafka, "patriot-restore", request_timeout_ms=15_000)
     try:
         answer = await admin.create_topics(
             [
-                NewTopic(topic.name, topic.partitions, 1, topic_configs=topic_config(topic, None) | _TIMES_GIVEN)
+                NewTopic(topic.name, topic.partitions, 1, topic_configs=topic_config(topic, None) | _AS_THEY_WERE)
                 for topic in TOPICS
             ]
         )
@@ -120,8 +165,8 @@ async def _make_topics(kafka: str) -> None:
     await ensure_topics(kafka, embedded=True)
 
 
-async def _take_own_times(kafka: str) -> None:
-    """From now on the broker's time counts again."""
+async def _take_own_settings(kafka: str) -> None:
+    """From now on their own settings count again, and the broker's time."""
     admin = await start_admin(kafka, "patriot-restore", request_timeout_ms=15_000)
     try:
         for topic in TOPICS:
@@ -137,36 +182,33 @@ async def _take_own_times(kafka: str) -> None:
 async def _bring_back(kafka: str, connection: Connection, topic: topics.Topic, path: Path, manifest: Manifest) -> None:
     """Records into the new topic, and the database's offsets to where they are now."""
     outgoing = await _outgoing(connection, topic)
-    offsets: dict[int, list[int]] = defaultdict(list)
+    read_to: dict[int, list[tuple[str, int]]] = defaultdict(list)
+    for row in await connection.fetch(
+        "SELECT consumer, partition, next_offset FROM consumer_offset WHERE topic = $1 AND topic_id = $2",
+        topic.name,
+        manifest.topics[topic.name].topic_id,
+    ):
+        read_to[row["partition"]].append((row["consumer"], row["next_offset"]))
+    # records are numbered from 0 now: so many lie before
+    before: Counter[tuple[str, int]] = Counter()
 
     def ours() -> Iterator[Kept]:
         for record in topic_file.read(path):
             if outgoing is None or outgoing.is_known(record):
-                offsets[record.partition].append(record.offset)
+                before.update((who, record.partition) for who, to in read_to[record.partition] if record.offset < to)
                 yield record
 
     await topic_file.send(kafka, topic, ours())
     if outgoing is not None:
         await connection.execute("DELETE FROM outbox WHERE id = ANY($1::uuid[])", outgoing.sent)
     topic_id = str((await topic_ids(kafka, [topic.name]))[topic.name])
-    rows = await connection.fetch(
-        "SELECT consumer, partition, next_offset FROM consumer_offset WHERE topic = $1 AND topic_id = $2",
-        topic.name,
-        manifest.topics[topic.name].topic_id,
-    )
     await connection.executemany(
         "UPDATE consumer_offset SET topic_id = $4, next_offset = $5, epoch = epoch + 1"
         " WHERE consumer = $1 AND topic = $2 AND partition = $3",
         [
-            # records are numbered from 0 now: so many lie before
-            (
-                r["consumer"],
-                topic.name,
-                r["partition"],
-                topic_id,
-                bisect_left(offsets[r["partition"]], r["next_offset"]),
-            )
-            for r in rows
+            (who, topic.name, partition, topic_id, before[who, partition])
+            for partition, readers in read_to.items()
+            for who, _ in readers
         ],
     )
 
@@ -182,8 +224,12 @@ class _Outgoing:
         self.sent: list[str] = []
 
     def is_known(self, record: Kept) -> bool:
-        """Whether it is to be brought back."""
-        if self._mark(record) not in self._known:
+        """Whether it is to be brought back; somebody else's record, or a tombstone, is not."""
+        try:
+            mark = self._mark(record)
+        except msgspec.MsgspecError:
+            return False
+        if mark not in self._known:
             return False
         event = (dict(record.headers).get("ce_id") or b"").decode(errors="replace")
         if event in self._waiting:

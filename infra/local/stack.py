@@ -21,7 +21,7 @@ from infra.local.ports import KeptPorts
 from infra.local.postgres_server import PostgresServer
 from infra.local.process import Child
 from infra.local.record import stop_leftovers
-from infra.local.trouble import first
+from infra.local.trouble import Trouble, first
 
 #: Seconds that what a killed predecessor left running may take to end in good order.
 _LEFTOVER_GRACE = 10.0
@@ -47,19 +47,28 @@ class Stack:
     """Kafka and PostgreSQL of one data directory, up while the async context is open.
 
     `kafka.bootstrap` and `postgres.dsn` are their addresses; each server has `start`, `stop`, `kill` and `restart`.
-    Nothing is restarted by itself. Entering raises Trouble when the directory is in use or a server cannot be had.
+    Nothing is restarted by itself. Entering raises Trouble when the directory is in use or was not restored to the end,
+    or a server cannot be had.
     """
 
     def __init__(
-        self, data_dir: Path, say: Say = lambda line: None, *, kafka: bool = True, postgres: bool = True
+        self,
+        data_dir: Path,
+        say: Say = lambda line: None,
+        *,
+        kafka: bool = True,
+        postgres: bool = True,
+        restoring: bool = False,
     ) -> None:
-        """With `kafka` or `postgres` False that one is not ours to start: it is elsewhere."""
+        """With `kafka` or `postgres` False that one is not ours to start: it is elsewhere. `restoring` is for who makes
+        the directory whole."""
         self.data = DataDir(data_dir)
         ports = KeptPorts(self.data.path / "ports.json")
         self.kafka = KafkaServer(self.data, ports, say)
         self.postgres = PostgresServer(self.data, ports, say)
         self.ports = ports
         self._say = say
+        self._restoring = restoring
         self.servers: list[Server] = [
             *([self.kafka] if kafka else []),
             *([self.postgres] if postgres else []),
@@ -68,6 +77,11 @@ class Stack:
     async def take(self) -> None:
         """Take the data directory and end what a killed run left there; a first part of entering, for who needs it."""
         self.data.__enter__()
+        if self.data.restoring.exists() and not self._restoring:
+            self.data.__exit__(None, None, None)
+            raise Trouble(
+                f"The restore into {self.data.path} broke off, and not all is there. Remove it and restore again."
+            )
         for name in await asyncio.to_thread(stop_leftovers, self.data.records, _LEFTOVER_GRACE):
             self._say(f"Stopped {name}, left over from a run that was killed.")
 

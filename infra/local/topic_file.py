@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import gzip
 import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import msgspec
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from infra.kafka import start_consumer, start_producer, stop_quietly
 from infra.kafka_topic_id import topic_ids
-from schemas.topics import DEAD_LETTER_BYTES, Topic
+from infra.local.topic_reader import TopicReader
+from infra.local.trouble import Trouble
+from schemas.topics import Topic
 
 _LENGTH: Final = struct.Struct(">I")
-#: Seconds without an answer after which Kafka counts as away.
-_ANSWER_S: Final = 30.0
+#: Bytes: beyond whatever a record takes once it is unpacked; the topic's own bound is on what is packed again.
+_ANY_SIZE: Final = 2**31 - 1
+#: Seconds that Kafka may take for a batch; each may be written through to the disk.
+_SEND_TIMEOUT_MS: Final = 30_000
 #: Records on their way to Kafka at a time.
 _AT_ONCE: Final = 500
 
@@ -40,6 +45,8 @@ class TopicSummary(msgspec.Struct, frozen=True):
 
     topic_id: str
     records: int
+    #: Batches that our client cannot take apart, by where they are; the dispatcher cannot either, and sets them aside.
+    left_out: list[str] = []
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -50,47 +57,44 @@ async def write(kafka: str, topic: Topic, path: Path) -> TopicSummary:
     """Every committed record that the topic has now. Raises `KafkaError` or TimeoutError."""
     topic_id = str((await topic_ids(kafka, [topic.name]))[topic.name])
     consumer = await start_consumer(kafka, "patriot-backup", max_poll_records=2_000)
+    reader = TopicReader(kafka, consumer)
     count = 0
     try:
-        partitions = [TopicPartition(topic.name, number) for number in consumer.partitions_for_topic(topic.name) or ()]
-        if not partitions:
-            partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
-        consumer.assign(partitions)
-        async with asyncio.timeout(_ANSWER_S):
-            ends = await consumer.end_offsets(partitions)
-            await consumer.seek_to_beginning(*partitions)
         with gzip.open(path, "wb", compresslevel=1) as file:
-            behind = set(partitions)
-            while True:
-                async with asyncio.timeout(_ANSWER_S):
-                    behind = {tp for tp in behind if await consumer.position(tp) < ends[tp]}
-                    if not behind:
-                        break
-                    found = await consumer.getmany(*behind, timeout_ms=500)
-                for tp, records in found.items():
-                    for one in records:
-                        if one.offset >= ends[tp]:
-                            break
-                        headers = [(name, value) for name, value in one.headers]
-                        kept = _encode(Kept(tp.partition, one.offset, one.timestamp, one.key, one.value, headers))
-                        file.write(_LENGTH.pack(len(kept)) + kept)
-                        count += 1
+
+            def keep(one: ConsumerRecord) -> None:
+                nonlocal count
+                headers = [(name, value) for name, value in one.headers]
+                kept = _encode(Kept(one.partition, one.offset, one.timestamp, one.key, one.value, headers))
+                file.write(_LENGTH.pack(len(kept)) + kept)
+                count += 1
+
+            for number in sorted(consumer.partitions_for_topic(topic.name) or range(topic.partitions)):
+                await reader.read(TopicPartition(topic.name, number), keep)
     finally:
         await stop_quietly(consumer)
-    return TopicSummary(topic_id, count)
+    return TopicSummary(topic_id, count, reader.skipped)
 
 
 def read(path: Path) -> Iterator[Kept]:
-    """The records, each partition's in their order. Raises OSError or EOFError for a file that is not whole."""
-    with gzip.open(path, "rb") as file:
-        while head := file.read(_LENGTH.size):
-            (length,) = _LENGTH.unpack(head)
-            yield _decode(file.read(length))
+    """The records, each partition's in their order. Raises Trouble for a file that is not whole, or OSError."""
+    try:
+        with gzip.open(path, "rb") as file:
+            while head := file.read(_LENGTH.size):
+                (length,) = _LENGTH.unpack(head)
+                yield _decode(file.read(length))
+    except (EOFError, gzip.BadGzipFile, zlib.error, struct.error, msgspec.MsgspecError) as error:
+        raise Trouble(f"{path} is damaged ({error}). Take another backup.") from error
 
 
 async def send(kafka: str, topic: Topic, records: Iterator[Kept]) -> None:
-    """Into the topic, with their times where it takes them. Raises `KafkaError`."""
-    producer = await start_producer(kafka, "patriot-restore", max_record_bytes=DEAD_LETTER_BYTES)
+    """Into the topic, with their times where it takes them. Raises `KafkaError`.
+
+    Packed: what came packed may be larger than the topic takes when it is not.
+    """
+    producer = await start_producer(
+        kafka, "patriot-restore", max_record_bytes=_ANY_SIZE, compression="gzip", request_timeout_ms=_SEND_TIMEOUT_MS
+    )
     try:
         waiting: list[asyncio.Future[object]] = []
         for one in records:

@@ -35,9 +35,9 @@ ROLES: Final[Mapping[str, Grants]] = {
         "SELECT": {
             **_all(*_OF_INCIDENTS, *_OF_WORK, *_OF_DEVICES, *_OF_KAFKA, "report", "contact", "schema_migration"),
             "account": _ACCOUNT,
-            # to sweep what is past its time
-            "session": ("expires_at",),
-            "command_receipt": ("at",),
+            # to sweep what is past its time, so many rows at once
+            "session": ("expires_at", "ctid"),
+            "command_receipt": ("at", "ctid"),
         },
         "INSERT": _all(*_OF_INCIDENTS, *_OF_WORK, *_OF_DEVICES, *_OF_KAFKA, "report", "contact"),
         "UPDATE": _all("incident", "deadline", "officer", "assignment", "sensor", "wifi_node", "contact", *_OF_KAFKA),

@@ -18,13 +18,14 @@ from aiokafka.errors import KafkaError
 from dispatcher import feed_topic
 from dispatcher.desk.app import room
 from dispatcher.desk.settings import DeskSettings
+from dispatcher.maintenance import Maintenance
 from infra.http import build_app
 from infra.kafka import start_producer, stop_quietly
 from infra.kafka_access import KafkaAccess, KafkaRefuses
 from infra.kafka_raw_batch import read_raw_batch
 from infra.local.stack import Stack
 from infra.migrate import migrate
-from infra.postgres import connect
+from infra.postgres import close_pool, connect, open_pool
 from infra.postgres_roles import grant
 from schemas import topics
 from tests.city import start_city, stop_city
@@ -239,6 +240,33 @@ async def test_what_a_login_need_not_do_it_cannot(outside: Outside, login: str, 
             await connection.execute(statement)
     finally:
         await connection.close()
+
+
+async def test_the_dispatchers_login_may_keep_the_database_in_shape(outside: Outside) -> None:
+    owner = await connect(outside.owner_dsn, application="test")
+    await owner.execute(
+        "INSERT INTO account (username, display_name, password_hash, role) VALUES ('sweep', '', 'x', 'operator');"
+        "INSERT INTO session (token_hash, username, expires_at) VALUES ('\\x01', 'sweep', now() - interval '1 day');"
+        "INSERT INTO command_receipt (endpoint, caller, key, digest, status, body, at)"
+        " VALUES ('sweep', 'a', 'old', '', 200, '', now() - interval '8 days');"
+        'INSERT INTO dead_letter (topic, topic_id, partition, "offset", headers, error_class, error_message, at)'
+        " VALUES ('bekasi.contact.v1', '', 0, 0, '[]', 'x', 'x', now() - interval '8 days');"
+        "SELECT make_daily_partitions('wifi_reading', current_date - 40, current_date - 39)"
+    )
+    pool = await open_pool(outside.dsn("dispatcher"), application="test", size=1)
+    try:
+        await Maintenance(pool, readings_days=30).maintain()
+    finally:
+        await close_pool(pool)
+    left = await owner.fetchrow(
+        "SELECT (SELECT count(*) FROM session WHERE username = 'sweep') AS sessions,"
+        " (SELECT count(*) FROM command_receipt WHERE endpoint = 'sweep') AS receipts,"
+        " (SELECT count(*) FROM dead_letter WHERE topic = 'bekasi.contact.v1') AS contacts,"
+        " (SELECT count(*) FROM pg_inherits WHERE inhparent = 'wifi_reading'::regclass"
+        "   AND inhrelid::regclass::text = to_char(current_date - 40, '\"wifi_reading_\"YYYYMMDD')) AS old_days"
+    )
+    await owner.close()
+    assert dict(left) == {"sessions": 0, "receipts": 0, "contacts": 0, "old_days": 0}
 
 
 async def test_without_tls_nobody_is_let_in(outside: Outside) -> None:

@@ -1,13 +1,16 @@
 """Bytes kept under a key and never changed: a directory today, with the few verbs that S3 has too."""
 
 import asyncio
+import errno
 import os
 import re
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -19,18 +22,25 @@ _HALF: Final = ".half-"
 #: A disk that takes longer than this is away; callers answer 503.
 TIMEOUT_S: Final = 10.0
 _THREADS: Final = 4
+#: Calls that wait for a thread or have one; half a second's work of a disk that takes 2 ms for each.
+WAITERS: Final = 1000
+#: At the end what is being written has this long; a disk that is away must not hold up the process.
+_CLOSE_S: Final = 2.0
 
 
 class Objects:
     """An object store in a directory; several processes may share it.
 
-    Every verb raises OSError (TimeoutError is one) when the disk is full, read-only, away or too slow.
+    Every verb raises OSError (TimeoutError is one) when the disk is full, read-only, away or too slow, and at once when
+    `WAITERS` wait for it already.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        # Own threads: a slow disk must not take those that others (DNS, for one) wait for.
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="objects")
+        self._threads = _Threads(_THREADS)
+        #: A thread for each; kept until it has finished, also when its caller has long gone.
+        self._free = asyncio.Semaphore(_THREADS)
+        self._inside = 0
 
     @property
     def root(self) -> Path:
@@ -38,8 +48,8 @@ class Objects:
         return self._root
 
     def close(self) -> None:
-        """Give the threads back; what is being written is finished."""
-        self._threads.shutdown(wait=True)
+        """Give the threads back; what is being written is finished, if the disk does it within 2 s."""
+        self._threads.close(_CLOSE_S)
 
     async def put_if_absent(self, key: str, data: bytes, *, durable: bool = True) -> bool:
         """Keep `data` under `key` and answer True; False (and nothing is changed) when the key is taken.
@@ -75,8 +85,18 @@ class Objects:
         return await self._run(lambda: self._sweep(prefix, before), timeout=600.0)
 
     async def _run(self, work: Callable[[], T], timeout: float = TIMEOUT_S) -> T:
-        async with asyncio.timeout(timeout):
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        if self._inside >= WAITERS:
+            raise OSError(errno.EBUSY, "too many wait for the object store")
+        self._inside += 1
+        try:
+            async with asyncio.timeout(timeout):
+                # Waited for here and not in a queue of the threads: who gives up leaves nothing behind.
+                await self._free.acquire()
+                running = asyncio.wrap_future(self._threads.submit(work))
+                running.add_done_callback(lambda _: self._free.release())
+                return await asyncio.shield(running)
+        finally:
+            self._inside -= 1
 
     def _path(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
@@ -147,6 +167,46 @@ class Objects:
             except FileNotFoundError:
                 pass  # another process sweeps too
         return count
+
+
+class _Threads:
+    """A few threads of our own: a slow disk must not take those that others (DNS, for one) wait for.
+
+    Daemons, unlike those of ThreadPoolExecutor: the interpreter does not wait for one that hangs in a disk.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._threads = [threading.Thread(target=self._run, name=f"objects-{n}", daemon=True) for n in range(count)]
+        for each in self._threads:
+            each.start()
+
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        """What `work` returns or raises; it cannot be cancelled."""
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+
+        def run() -> None:
+            try:
+                future.set_result(work())
+            except BaseException as error:
+                future.set_exception(error)
+
+        self._work.put(run)
+        return future
+
+    def close(self, timeout: float) -> None:
+        """End them, those that hang apart: they end when they can."""
+        for _ in self._threads:
+            self._work.put(None)
+        deadline = time.monotonic() + timeout
+        for each in self._threads:
+            each.join(max(deadline - time.monotonic(), 0.0))
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
+            del work  # with its photo, which may be long until the next
 
 
 def _read(path: Path) -> bytes | None:

@@ -1,14 +1,18 @@
 """The object store: the first put wins, what is kept stays as it is, nothing leaves the directory."""
 
 import asyncio
+import errno
+import gc
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from infra.objects import Objects
+from infra.objects import WAITERS, Objects
 
 
 @pytest.fixture
@@ -99,3 +103,93 @@ async def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         await store.put_if_absent("a/1", b"x")
     store.close()
+
+
+class Hung:
+    """A disk that is away: whoever opens one of these pipes waits in the kernel for its other end."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._pipes = [objects.root / "hung" / str(n) for n in range(4)]
+        self._pipes[0].parent.mkdir(parents=True)
+        for pipe in self._pipes:
+            os.mkfifo(pipe)
+
+    def reads(self) -> list[asyncio.Task[bytes | None]]:
+        """One for each thread, on its way into the kernel."""
+        return [asyncio.create_task(self._objects.get(f"hung/{pipe.name}")) for pipe in self._pipes]
+
+    async def come_back(self) -> None:
+        """A writer that writes nothing; the readers may not be there yet."""
+        for pipe in self._pipes:
+            await asyncio.to_thread(pipe.write_bytes, b"")
+
+
+async def test_behind_a_disk_that_hangs_waits_no_more_than_a_crowd_and_then_all_goes_on(objects: Objects) -> None:
+    hung = Hung(objects)
+    await objects.put_if_absent("a/1", b"x")
+    reading = hung.reads()
+    waiting = [asyncio.create_task(objects.get("a/1")) for _ in range(WAITERS - len(reading))]
+    await asyncio.sleep(0)
+    for verb in (objects.get("a/1"), objects.put_if_absent("a/2", b"y"), objects.remove("a/1")):
+        with pytest.raises(OSError) as refused:
+            await verb
+        assert refused.value.errno == errno.EBUSY
+    await hung.come_back()
+    assert await asyncio.gather(*reading) == [b""] * len(reading)
+    assert set(await asyncio.gather(*waiting)) == {b"x"}
+    assert await objects.put_if_absent("a/2", b"y")
+
+
+async def test_who_gives_up_waiting_leaves_nothing_behind(objects: Objects) -> None:
+    hung = Hung(objects)
+    reading = hung.reads()
+    photo = os.urandom(1000)
+    held = sys.getrefcount(photo)
+
+    async def put(n: int) -> None:
+        async with asyncio.timeout(0.05):
+            await objects.put_if_absent(f"a/{n}", photo)
+
+    given_up = await asyncio.gather(*(put(n) for n in range(50)), return_exceptions=True)
+    assert {type(each) for each in given_up} == {TimeoutError}
+    del given_up
+    await asyncio.sleep(0)
+    gc.collect()
+    assert sys.getrefcount(photo) == held
+    await hung.come_back()
+    await asyncio.gather(*reading)
+    assert await objects.keys("a") == []
+
+
+async def test_a_caller_that_gave_up_keeps_its_thread_until_the_disk_has_answered(objects: Objects) -> None:
+    hung = Hung(objects)
+    for each in (reading := hung.reads()):
+        await asyncio.sleep(0)
+        each.cancel()
+    await asyncio.gather(*reading, return_exceptions=True)
+    other = asyncio.create_task(objects.get("a/1"))
+    await asyncio.wait({other}, timeout=0.2)
+    assert not other.done()
+    await hung.come_back()
+    assert await other is None
+
+
+def test_a_process_ends_although_its_disk_hangs(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "hung")
+    program = f"""
+import asyncio
+from pathlib import Path
+from infra.objects import Objects
+
+async def main() -> None:
+    objects = Objects(Path({str(tmp_path)!r}))
+    reading = [asyncio.create_task(objects.get("hung")) for _ in range(4)]
+    await asyncio.wait(reading, timeout=0.2)
+    objects.close()
+    print("closed", sum(each.done() for each in reading))
+
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "closed 0\n"), done.stderr

@@ -4,10 +4,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
+import structlog
 
 from infra.objects import Objects
 from infra.photos import Photos
 from schemas.wire import Record, Timestamp, encode
+
+log = structlog.get_logger()
 
 #: What has not arrived by then is forgotten (design.md, Photos).
 KEPT: Final = timedelta(hours=48)
@@ -54,13 +57,20 @@ class PendingPhotos:
         await self._objects.remove(f"{_FOLDER}/{report_id}")
 
     async def due(self, now: datetime) -> list[Pending]:
-        """Those whose time is over."""
+        """Those whose time is over. A note that cannot be read stays, as do its photos, and is told of in the log."""
         found = []
         for key in await self._objects.keys(_FOLDER):
             data = await self._objects.get(key)
-            if data is not None:  # another process settles them too
-                found.append(msgspec.json.decode(data, type=Pending))
-        return [each for each in found if each.ends_at <= now]
+            if data is None:  # another process settles them too
+                continue
+            try:
+                note = msgspec.json.decode(data, type=Pending)
+            except msgspec.DecodeError as error:
+                log.warning("note_unreadable", key=key, error=type(error).__name__)
+                continue
+            if note.ends_at <= now:
+                found.append(note)
+        return found
 
     async def forget(self, report_id: str) -> None:
         """Erase the photos, then the note: interrupted, it is begun again."""

@@ -125,8 +125,9 @@ async def _sweep(database: Database, pending: PendingPhotos) -> None:
                 swept = await receipts.sweep(connection), await accounts.sweep_sessions(connection)
             orphans = await orphaned_photos.sweep(database, pending, datetime.now(UTC))
             log.info("swept", receipts=swept[0], sessions=swept[1], orphaned_photos=orphans)
-        except (Problem, OSError):
-            pass  # database or disk is away, or not migrated yet: /readyz says so, and the next hour will do
+        except (Problem, OSError) as error:
+            # Database or disk is away, or not migrated yet: the next hour will do.
+            log.warning("sweep_put_off", error=type(error).__name__)
         except Exception as error:
             RESTARTS.labels("desk-sweep").inc()
             log.error("sweep_failed", error=type(error).__name__)

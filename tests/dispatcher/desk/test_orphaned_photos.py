@@ -1,5 +1,6 @@
 """Photos of reports that never came are erased; those of a report that came, or may still come, never are."""
 
+import asyncio
 import base64
 import uuid
 from collections.abc import AsyncIterator
@@ -8,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dispatcher.desk import orphaned_photos
+from dispatcher.desk.database import Database
 from dispatcher.desk.resources import ROOM
 from infra.objects import Objects
 from infra.pending_photos import KEPT, KEPT_WITH_KEY, PendingPhotos
@@ -129,3 +131,40 @@ async def test_a_sweep_that_died_halfway_is_ended_by_the_next(ingest: Ingest) ->
     await ingest.photos.erase(report_id)
     assert await ingest.sweep() == 1
     assert not await ingest.is_noted(report_id)
+
+
+async def test_a_note_that_cannot_be_read_stays_and_holds_up_no_other(ingest: Ingest) -> None:
+    objects = Objects(ingest.office.data_dir / "objects")
+    for n, content in enumerate((b"", b"{", b'{"report_id": 1}')):
+        await objects.put_if_absent(f"pending/0broken{n}", content)
+    orphans = [await ingest.dies(KEPT) for _ in range(3)]
+    assert await ingest.sweep() == 3
+    assert [await ingest.is_noted(each) for each in orphans] == [False] * 3
+    assert len(await objects.keys("pending")) == 3
+    objects.close()
+
+
+class SlowDisk(Objects):
+    """The real store, on a disk that takes its time to forget."""
+
+    async def remove(self, key: str) -> None:
+        await asyncio.sleep(0.6)
+        await super().remove(key)
+
+
+async def test_a_slow_disk_is_not_taken_for_a_slow_database(ingest: Ingest) -> None:
+    for _ in range(3):
+        await ingest.dies(KEPT)
+    slow = SlowDisk(ingest.office.data_dir / "objects")
+    database = Database(ingest.office.pool, patience_s=1.0)
+    # The files take longer than PostgreSQL has for its answers.
+    assert await orphaned_photos.sweep(database, PendingPhotos(slow), NOW) == 3
+    slow.close()
+
+
+async def test_all_that_are_due_are_settled_however_many(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orphaned_photos, "_AT_ONCE", 2)
+    for _ in range(5):
+        await ingest.dies(KEPT)
+    assert await ingest.sweep() == 5
+    assert await ingest.sweep() == 0

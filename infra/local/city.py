@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import click
@@ -13,13 +14,14 @@ import msgspec
 from aiokafka.errors import KafkaError
 
 from infra.kafka_access import KafkaRefuses, sentence
-from infra.local import addresses, kafka_warmup, process
+from infra.local import addresses, catching_up, kafka_warmup, process
 from infra.local.keeper import Keeper, Startable
 from infra.local.options import Options, choose_port, environment
 from infra.local.service import Service
 from infra.local.services import Places, Simulation, services
 from infra.local.stack import Stack
 from infra.local.trouble import Trouble
+from infra.postgres import ANY_FAILURE
 from infra.settings import KafkaSettings
 from infra.topics_admin import TopicsError, ensure_topics
 
@@ -178,14 +180,17 @@ class City:
             self._is_up = True
             self._tell(told)
             _welcome(self._options, told)
-            group.create_task(self._keep_house())
+            group.create_task(self._keep_house(told))
 
-    async def _keep_house(self) -> None:
-        """Keep logs short; and use a quiet moment, once per machine, to make the next starts faster."""
+    async def _keep_house(self, told: Told) -> None:
+        """Keep logs short; end what a restore began; and use a quiet moment, once per machine, to make the next starts
+        faster."""
         while True:
             await asyncio.sleep(_HOUSEKEEPING)
             self._stack.data.trim_logs()
             if self._options.kafka_bootstrap is None:
+                with suppress(KafkaError, *ANY_FAILURE):  # it is tried again
+                    await catching_up.finish(self._stack.data.path, told.kafka, told.postgres)
                 await kafka_warmup.learn(self._stack.data, self._stack.ports)
 
     def _tell(self, told: Told) -> None:

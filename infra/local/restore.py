@@ -15,13 +15,12 @@ import asyncpg
 import click
 import msgspec
 from aiokafka.admin import NewTopic
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
 from infra.kafka import start_admin, stop_admin_quietly
 from infra.kafka_access import sentence
 from infra.kafka_topic_id import topic_ids
-from infra.local import process, topic_file
+from infra.local import catching_up, process, topic_file
 from infra.local.backup import DUMP, FORMAT, MANIFEST, OBJECTS, SECRETS, TOPICS, Manifest, file_of
 from infra.local.data_dir import DataDir
 from infra.local.postgres_server import BINARIES, tool_environment
@@ -36,6 +35,8 @@ from schemas import topics
 from schemas.assignment import AssignmentChanged
 from schemas.incident import IncidentChanged
 
+#: Topics that the dispatcher takes in.
+_TAKEN_IN: Final = (topics.REPORT, topics.CONTACT, topics.TELEMETRY)
 #: Seconds that pg_restore may take.
 _RESTORE_TIMEOUT: Final = 3600.0
 #: What asyncpg raises on an open connection.
@@ -84,10 +85,14 @@ async def restore(directory: Path, data_dir: Path, say: Say) -> None:
             await _load(stack.postgres.dsn, directory / DUMP)
             say("Restoring Kafka …")
             await _make_topics(stack.kafka.bootstrap)
+            ends: catching_up.Ends = {}
             async with _connected(stack.postgres.dsn) as connection:
                 for topic in TOPICS:
-                    await _bring_back(stack.kafka.bootstrap, connection, topic, directory / file_of(topic), manifest)
-            await _take_own_settings(stack.kafka.bootstrap)
+                    path = directory / file_of(topic)
+                    brought = await _bring_back(stack.kafka.bootstrap, connection, topic, path, manifest)
+                    if topic in _TAKEN_IN:
+                        ends[topic.name] = brought
+            await catching_up.begin(data_dir, stack.kafka.bootstrap, ends)
         await asyncio.to_thread(os.sync)
         restoring.unlink()
     except _DATABASE as error:
@@ -165,22 +170,10 @@ async def _make_topics(kafka: str) -> None:
     await ensure_topics(kafka, embedded=True)
 
 
-async def _take_own_settings(kafka: str) -> None:
-    """From now on their own settings count again, and the broker's time."""
-    admin = await start_admin(kafka, "patriot-restore", request_timeout_ms=15_000)
-    try:
-        for topic in TOPICS:
-            wanted = ConfigResource(ConfigResourceType.TOPIC, topic.name, topic_config(topic, None))
-            for answer in await admin.alter_configs([wanted]):
-                for code, message, *_ in answer.resources:
-                    if code:
-                        raise for_code(code)(message)
-    finally:
-        await stop_admin_quietly(admin)
-
-
-async def _bring_back(kafka: str, connection: Connection, topic: topics.Topic, path: Path, manifest: Manifest) -> None:
-    """Records into the new topic, and the database's offsets to where they are now."""
+async def _bring_back(
+    kafka: str, connection: Connection, topic: topics.Topic, path: Path, manifest: Manifest
+) -> dict[int, int]:
+    """Records into the new topic, and the database's offsets to where they are now; answers how many per partition."""
     outgoing = await _outgoing(connection, topic)
     read_to: dict[int, list[tuple[str, int]]] = defaultdict(list)
     for row in await connection.fetch(
@@ -191,11 +184,13 @@ async def _bring_back(kafka: str, connection: Connection, topic: topics.Topic, p
         read_to[row["partition"]].append((row["consumer"], row["next_offset"]))
     # records are numbered from 0 now: so many lie before
     before: Counter[tuple[str, int]] = Counter()
+    brought: Counter[int] = Counter()
 
     def ours() -> Iterator[Kept]:
         for record in topic_file.read(path):
             if outgoing is None or outgoing.is_known(record):
                 before.update((who, record.partition) for who, to in read_to[record.partition] if record.offset < to)
+                brought[record.partition] += 1
                 yield record
 
     await topic_file.send(kafka, topic, ours())
@@ -211,6 +206,7 @@ async def _bring_back(kafka: str, connection: Connection, topic: topics.Topic, p
             for who, _ in readers
         ],
     )
+    return brought
 
 
 class _Outgoing:

@@ -8,16 +8,22 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from dispatcher import feed_topic
 from dispatcher.telemetry_intake import TelemetryIntake
 from dispatcher.whole_board import WholeBoard
 from infra.geography import load_geography
+from infra.kafka import start_admin, start_producer, stop_admin_quietly, stop_quietly
 from infra.postgres import connect
+from schemas import topics
 from tests.city import City, start_city, stop_city
+from tests.dispatcher.bench import read_all
+from tests.infra.local.test_topic_file import send_poison
 from tests.people import Gateway, Json, photo_jpeg, until
 
 COMMAND = [sys.executable, "-m", "infra.local.cli"]
+_TAKEN_IN = (topics.REPORT, topics.CONTACT, topics.TELEMETRY)
 pytestmark = pytest.mark.timeout(400)
 
 
@@ -66,6 +72,8 @@ async def test_a_city_saved_under_load_comes_up_elsewhere_with_everything_once(
     folder = tmp_path_factory.mktemp("drill")
     saved, elsewhere = folder / "saved", folder / "restored"
     elsewhere.mkdir()
+    poison = await send_poison(city.kafka_bootstrap, topics.TELEMETRY.name, 0)
+    await _say_strange_things(city, topics.INCIDENT.name)
     async with Gateway(city) as gateway:
         load = Load(gateway)
         photo = await gateway.report("Tumpukan sampah liar", photo_jpeg(), lat=-6.24, lon=107.0, key="drill-photo")
@@ -77,6 +85,7 @@ async def test_a_city_saved_under_load_comes_up_elsewhere_with_everything_once(
         stop.set()
         await loading
     assert done.returncode == 0, done.stderr
+    assert done.stderr.count(f"Left out: the batch in {topics.TELEMETRY.name}/0 at ") == 1
     assert stat.S_IMODE(saved.stat().st_mode) == 0o700
     there = await grouped(city.postgres_dsn)
 
@@ -84,9 +93,12 @@ async def test_a_city_saved_under_load_comes_up_elsewhere_with_everything_once(
     assert done.returncode == 0, done.stderr
     restored = await asyncio.to_thread(start_city, elsewhere, COMMAND, dict(os.environ))
     try:
+        # however old they are, none is deleted before it is taken in
+        assert {await _retention(restored, topic) for topic in _TAKEN_IN} == {"-1"}
         here = await _all_taken_in(restored, before)
         assert before | {photo["report_id"]} <= here.keys(), "acknowledged before the backup, and lost"
         drilled = load.ids()
+        assert set(poison) <= {one.value for one in await read_all(restored.kafka_bootstrap, topics.TELEMETRY.name)}
         assert {report for report in here if report not in there} <= drilled, "never reported"
         # those that the saved database had are where they were; the others are grouped again, with new ids
         same = {report for report in here if here[report] == there.get(report)}
@@ -108,8 +120,33 @@ async def test_a_city_saved_under_load_comes_up_elsewhere_with_everything_once(
         assert len(here.keys() & (again.ids() | drilled)) == len(load.receipts)
         await _each_effect_was_one(restored)
         await until(lambda: _board_is_whole(restored), 30)
+        await until(lambda: _retentions_are_their_own(restored), 90)  # `up` looks once a minute
     finally:
         await asyncio.to_thread(stop_city, restored)
+
+
+async def _retention(city: City, topic: topics.Topic) -> str:
+    admin = await start_admin(city.kafka_bootstrap, "test", request_timeout_ms=15_000)
+    try:
+        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name)])
+    finally:
+        await stop_admin_quietly(admin)
+    ((_, _, _, _, entries),) = answer.resources
+    return str({entry[0]: entry[1] for entry in entries}["retention.ms"])
+
+
+async def _retentions_are_their_own(city: City) -> bool:
+    return all([await _retention(city, topic) == topic.config["retention.ms"] for topic in _TAKEN_IN])
+
+
+async def _say_strange_things(city: City, topic: str) -> None:
+    """A tombstone and a stranger's record, where only the dispatcher writes."""
+    producer = await start_producer(city.kafka_bootstrap, "stranger")
+    try:
+        await producer.send_and_wait(topic, None, b"inc_1", partition=0)
+        await producer.send_and_wait(topic, b"apa kabar", partition=0)
+    finally:
+        await stop_quietly(producer)
 
 
 async def _all_taken_in(city: City, reports: set[str]) -> dict[str, str]:

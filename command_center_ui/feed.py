@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Sequence
 from http import HTTPStatus
 from random import SystemRandom
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -25,8 +25,10 @@ from command_center_ui.door import Door, Origins
 from command_center_ui.hub import Hub
 from command_center_ui.instant import Instant
 from command_center_ui.pace import Pace
+from command_center_ui.places import Places
 from command_center_ui.protocol import MAX_MESSAGE_BYTES, SUBPROTOCOL
 from command_center_ui.reader import Reader
+from command_center_ui.session import Session
 from command_center_ui.settings import FeedSettings
 from command_center_ui.sockets import make_room
 from command_center_ui.websocket import DEFLATE, FeedConnection, SocketWire
@@ -43,6 +45,8 @@ _IDLE_S: Final = 0.25
 #: Connections that may wait to be accepted: thousands come back at once when a node has died, and whoever finds no
 #: place knocks again after 1, 3, 7, 15 s (the event loops' own default is 100). The system may cap it (`somaxconn`).
 _BACKLOG: Final = 4_096
+#: Time for the handshake of TLS, and for that of WebSocket.
+_OPENING_S: Final = 10.0
 #: Clients that are sent away at once at shutdown, and the pause before the next ones.
 _LEAVING_BATCH: Final = 200
 _LEAVING_PAUSE_S: Final = 0.05
@@ -83,7 +87,7 @@ class Feed:
             self._serve,
             sock=self._listener,
             backlog=_BACKLOG,
-            ssl=_tls(settings),
+            **_tls(settings),
             compression=None,  # ours, below
             extensions=[DEFLATE],
             select_subprotocol=_subprotocol,
@@ -93,7 +97,7 @@ class Feed:
             ping_interval=None,  # the protocol has its own, which a page can see
             max_size=MAX_MESSAGE_BYTES,
             max_queue=4,
-            open_timeout=10,
+            open_timeout=_OPENING_S,
             close_timeout=5,
         )
 
@@ -117,7 +121,9 @@ class Feed:
 
     async def adopt(self, board: Board) -> None:
         """Serve a board from now on. Clients of the one before come back, and start afresh."""
-        before, self.hub = self.hub, Hub(board, self._door.admit, self._settings.feed_session_s)
+        settings = self._settings
+        places = Places[Session](settings.feed_max_clients, settings.feed_max_strangers)
+        before, self.hub = self.hub, Hub(board, self._door.admit, settings.feed_session_s, places)
         log.info("board_ready", epoch=board.epoch, offset=board.offset)
         if before is not None:
             await _send_away(before, "the feed was made anew")
@@ -174,9 +180,9 @@ class Feed:
             return _refuse("origin", HTTPStatus.FORBIDDEN, "This page is not one of ours.")
         if self.hub is None:
             return _refuse("not_ready", HTTPStatus.SERVICE_UNAVAILABLE, "Reading the board; come back in a moment.")
-        if len(self.hub.sessions) >= self._settings.feed_max_clients:
+        if self.hub.places.full:
             return _refuse("full", HTTPStatus.SERVICE_UNAVAILABLE, "This node is full; ask another.")
-        if self.hub.has_strangers(self._settings.feed_max_strangers):
+        if self.hub.places.crowded(_now().steady):
             return _refuse("strangers", HTTPStatus.SERVICE_UNAVAILABLE, "Too many are coming at once.")
         return None
 
@@ -227,9 +233,10 @@ def _response(status: HTTPStatus, body: bytes, media_type: str) -> Response:
     return Response(status.value, status.phrase, headers, body)
 
 
-def _tls(settings: FeedSettings) -> ssl.SSLContext | None:
+def _tls(settings: FeedSettings) -> dict[str, Any]:
     if settings.tls_cert is None:
-        return None
+        return {}
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    return context
+    # asyncio's own are 60 s, and sockets are counted only after the handshake
+    return {"ssl": context, "ssl_handshake_timeout": _OPENING_S}

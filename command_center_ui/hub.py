@@ -18,6 +18,8 @@ from command_center_ui.board import Board
 from command_center_ui.groups import Groups
 from command_center_ui.instant import Instant
 from command_center_ui.outbox import Wire
+from command_center_ui.places import Places
+from command_center_ui.protocol import Close
 from command_center_ui.row import Shape
 from command_center_ui.session import Admit, Session
 from schemas.vocabulary import FeedChannel
@@ -34,11 +36,11 @@ _COME_BACK_EACH_MS: Final = 5
 class Hub:
     """The board and its clients. Plain calls: the shell reads records, sockets and clocks for it."""
 
-    def __init__(self, board: Board, admit: Admit, ttl_s: int) -> None:
+    def __init__(self, board: Board, admit: Admit, ttl_s: int, places: Places[Session]) -> None:
         """`ttl_s`: how long a connection lives without a new ticket."""
         self.board = board
         self.sessions: dict[Session, None] = {}
-        self._strangers: set[Session] = set()
+        self.places = places
         self._admit = admit
         self._ttl_s = ttl_s
         self._groups = Groups(board)
@@ -52,24 +54,19 @@ class Hub:
 
     def come(self, wire: Wire, now: Instant) -> Session:
         """A connection was opened."""
-        session = Session(self._groups, self._admit, wire, now, self._ttl_s)
+        session = Session(self._groups, self._admit, self.places, wire, now, self._ttl_s)
         self.sessions[session] = None
-        self._strangers.add(session)
         metrics.SOCKETS.set(len(self.sessions))
+        crowded_out = self.places.come(session, now.steady)
+        if crowded_out is not None:
+            crowded_out.close(Close.SILENT, "no connect, and others are coming")
         return session
 
     def gone(self, session: Session) -> None:
         """A connection has ended, from whichever side."""
         session.leave()
         self.sessions.pop(session, None)
-        self._strangers.discard(session)
         metrics.SOCKETS.set(len(self.sessions))
-
-    def has_strangers(self, limit: int) -> bool:
-        """Whether so many are connected that have not shown a ticket yet."""
-        if len(self._strangers) >= limit:
-            self._forget_who_is_known()
-        return len(self._strangers) >= limit
 
     def tick(self, now: Instant) -> None:
         """Push what is new, continue what is owed, look at deadlines. Often when something happens, else twice a
@@ -87,16 +84,12 @@ class Hub:
             self._checked_at = now.steady
             for session in self.sessions:
                 session.check(now, stalled=stalled)
-            self._forget_who_is_known()
             self._count(now)
 
     def leaving(self, chance: Random) -> Sequence[tuple[Session, int]]:
         """Who is to be sent away at shutdown, each with the milliseconds after which it should come back."""
         spread = _COME_BACK_WITHIN_MS + _COME_BACK_EACH_MS * len(self.sessions)
         return [(session, 200 + chance.randrange(spread)) for session in self.sessions]
-
-    def _forget_who_is_known(self) -> None:
-        self._strangers = {session for session in self._strangers if session.viewer is None}
 
     def _measure(self, now: Instant) -> None:
         """Report-to-wall, once per report, when somebody is looking."""

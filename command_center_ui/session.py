@@ -11,6 +11,7 @@ from command_center_ui.group import Phase, Subscription
 from command_center_ui.groups import Groups
 from command_center_ui.instant import Instant
 from command_center_ui.outbox import BEHIND_S, CUT_BYTES, Outbox, Wire
+from command_center_ui.places import Places
 from command_center_ui.protocol import (
     BadRequest,
     Close,
@@ -33,6 +34,8 @@ CONNECT_WITHIN_S: Final = 5.0
 PING_EVERY_S: Final = 25
 #: A client that has said nothing for this long after a ping is not there any more.
 ANSWER_WITHIN_S: Final = 10.0
+#: Who finds no place although it has a ticket comes back after this, to another node or when others have left.
+_FULL_COME_BACK_MS: Final = 15_000
 #: Who a ticket lets in; raises `TicketError`.
 Admit = Callable[[str, datetime], Viewer]
 
@@ -40,13 +43,16 @@ Admit = Callable[[str, datetime], Viewer]
 class Session:
     """One client. `received` for each message, `advance` while `owes`, `check` twice a second, `leave` at the end."""
 
-    def __init__(self, groups: Groups, admit: Admit, wire: Wire, now: Instant, ttl_s: int) -> None:
+    def __init__(
+        self, groups: Groups, admit: Admit, places: "Places[Session]", wire: Wire, now: Instant, ttl_s: int
+    ) -> None:
         """`ttl_s`: how long the connection lives without a new ticket."""
         self.client_id = f"c-{secrets.token_hex(4)}"
         self.viewer: Viewer | None = None
         self.closed = False
         self._groups = groups
         self._admit = admit
+        self._places = places
         self._outbox = Outbox(wire)
         self._subscriptions: dict[FeedChannel, Subscription] = {}
         self._came_at = now.steady
@@ -139,7 +145,7 @@ class Session:
         self._judge_pace(now)
 
     def disconnect(self, reason: str, reconnect_after_ms: int) -> None:
-        """Send the client away in good order: this node goes, others are there."""
+        """Send the client away in good order: this node goes, or is full; others are there."""
         if not self.closed:
             self._outbox.write(frame.disconnect(Close.SHUTDOWN, reason, reconnect_after_ms), "disconnect")
             self.close(Close.SHUTDOWN, reason)
@@ -154,6 +160,7 @@ class Session:
     def leave(self) -> None:
         """The connection has ended."""
         self.closed = True
+        self._places.leave(self)
         self._outbox.owes = False
         for subscription in self._subscriptions.values():
             self._groups.leave(subscription)
@@ -167,10 +174,14 @@ class Session:
             self.close(Close.BAD_REQUEST, "connected already")
             return
         try:
-            self.viewer = self._admit(command.ticket, now.wall)
+            viewer = self._admit(command.ticket, now.wall)
         except TicketError as error:
             self.close(Close.BAD_TICKET, f"ticket {error}")
             return
+        if not self._places.take(self, staff=viewer.role is not None):
+            self.disconnect("this node is full", _FULL_COME_BACK_MS)
+            return
+        self.viewer = viewer
         self._ends_at = now.steady + self._ttl_s
         self._pinged_at = now.steady
         self._outbox.write(frame.connected(reply_to, self.client_id, PING_EVERY_S, self._ttl_s), "reply")

@@ -12,10 +12,11 @@ class FeedSettings(ServiceSettings):
 
     #: WebSocket, health and metrics; 0 for any free one.
     feed_port: int = Field(default=8081, ge=0, le=65535)
-    #: Sockets on one node. Each costs some 20 KiB, and up to 512 KiB while it is slow.
+    #: Sockets on one node, a tenth of them for viewers with a role. Each costs some 20 KiB, and up to 512 KiB while it
+    #: is slow.
     feed_max_clients: int = Field(default=5_000, ge=1)
     #: Of them without a ticket yet, handshakes apart. Each of thousands that come back at once is one for a moment; who
-    #: only sits there is gone after 5 s, and must not keep the others out meanwhile.
+    #: only sits there is gone after 5 s, and sooner when others come: the one that is there for longest goes first.
     feed_max_strangers: int = Field(default=1_000, ge=1)
     #: A connection lives this long without a new ticket: by then a role that was taken away has stopped working.
     feed_session_s: int = Field(default=900, ge=5, le=86_400)

@@ -86,4 +86,7 @@ class SocketWire:
         if connection.protocol.state is OPEN:
             connection.protocol.send_close(code, reason)
             connection.send_data()
+        if code is Close.SILENT:
+            # Nobody reads there, or many come at once: the socket is needed.
+            connection.transport.close()
         asyncio.get_running_loop().call_later(_GOODBYE_S, connection.transport.abort)

@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.command_center_ui.test_sockets import FEED, Node, comes, serving
-from tests.command_center_ui.watching import OPERATOR, row, ticket
+from tests.command_center_ui.watching import OPERATOR, PUBLIC, row, ticket
 
 
 async def knocks(node: Node) -> ClientConnection:
@@ -53,6 +53,36 @@ async def test_a_full_node_refuses_the_next_and_takes_one_when_one_leaves() -> N
 
 
 async def test_those_without_a_ticket_do_not_keep_the_others_out() -> None:
+    """One host with as many silent sockets as may be: whoever comes takes the place of the oldest."""
+    async with serving(feed_max_clients=10, feed_max_strangers=3) as node:
+        inside = await comes(node)
+        silent = [await knocks(node) for _ in range(3)]
+        await asyncio.sleep(1.1)
+        for oldest in silent:
+            viewer = await comes(node)
+            with pytest.raises(ConnectionClosed):
+                await asyncio.wait_for(oldest.recv(), 2)
+            assert oldest.close_code == 4502
+            await viewer.subscribes()
+            await knocks(node)
+        await inside.subscribes()
+
+
+async def test_the_public_leaves_places_for_staff() -> None:
+    async with serving(feed_max_clients=10, feed_max_strangers=5) as node:
+        for _ in range(9):
+            await comes(node, PUBLIC)
+        late = await knocks(node)
+        await late.send(json.dumps({"id": 1, "connect": {"ticket": ticket(PUBLIC, datetime.now(UTC))}}))
+        told = json.loads(await late.recv())["push"]["disconnect"]
+        assert told["code"] == 4001 and told["reconnect_after_ms"] > 0
+        with pytest.raises(ConnectionClosed):
+            await late.recv()
+        await (await comes(node)).subscribes()
+        await is_refused(node, "full")
+
+
+async def test_many_that_come_at_once_are_not_sent_away_for_each_other() -> None:
     async with serving(feed_max_clients=10, feed_max_strangers=3) as node:
         inside = await comes(node)
         await inside.subscribes()

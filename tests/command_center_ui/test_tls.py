@@ -5,6 +5,7 @@ import shutil
 import ssl
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 import uvloop
 from websockets.exceptions import ConnectionClosed, InvalidMessage
 
+from command_center_ui import feed
 from tests.command_center_ui.test_sockets import Node, comes, serving
 from tests.command_center_ui.watching import row
 
@@ -63,6 +65,19 @@ async def test_a_browser_comes_by_wss_and_health_by_https(certificate: tuple[Pat
         while viewer.rows["INC-1"]["version"] != 2:
             await viewer.hears()
         await viewer.connection.close()
+
+
+async def test_a_tls_handshake_that_never_ends_is_given_up(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "_OPENING_S", 0.5)
+    async with serving(tls_cert=certificate[0], tls_key=certificate[1]) as node:
+        reader, writer = await asyncio.open_connection("127.0.0.1", node.feed.port)
+        writer.write(b"\x16\x03\x01\x02")
+        async with asyncio.timeout(15):
+            with suppress(ConnectionResetError):
+                assert await reader.read() == b""
+        writer.close()
 
 
 def test_who_does_not_read_by_tls_is_cut_like_the_others(certificate: tuple[Path, Path]) -> None:

@@ -12,6 +12,7 @@ from command_center_ui.door import Door
 from command_center_ui.frame import Frame
 from command_center_ui.hub import Hub
 from command_center_ui.instant import Instant
+from command_center_ui.places import Places
 from command_center_ui.protocol import Close
 from command_center_ui.record import PulseRecord, RowRecord, read
 from command_center_ui.session import Session
@@ -215,7 +216,9 @@ class Node:
     """A feed node and its clock."""
 
     def __init__(self, epoch: str = "k3T", *, keep_changes: int = 50_000) -> None:
-        self.hub = Hub(Board(epoch, keep_changes=keep_changes), Door(SECRET).admit, ttl_s=900)
+        self.hub = Hub(
+            Board(epoch, keep_changes=keep_changes), Door(SECRET).admit, ttl_s=900, places=Places(5_000, 1_000)
+        )
         self.steady = 1000.0
         self.wall = NOON
 

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Sequence
 from http import HTTPStatus
 from random import SystemRandom
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -45,7 +45,7 @@ _IDLE_S: Final = 0.25
 #: Connections that may wait to be accepted: thousands come back at once when a node has died, and whoever finds no
 #: place knocks again after 1, 3, 7, 15 s (the event loops' own default is 100). The system may cap it (`somaxconn`).
 _BACKLOG: Final = 4_096
-#: Time for the handshake of TLS, and for that of WebSocket.
+#: Time for the handshake of TLS, and as long for that of WebSocket; sockets are counted between the two.
 _OPENING_S: Final = 10.0
 #: Clients that are sent away at once at shutdown, and the pause before the next ones.
 _LEAVING_BATCH: Final = 200
@@ -87,7 +87,7 @@ class Feed:
             self._serve,
             sock=self._listener,
             backlog=_BACKLOG,
-            **_tls(settings),
+            ssl=_tls(settings),
             compression=None,  # ours, below
             extensions=[DEFLATE],
             select_subprotocol=_subprotocol,
@@ -233,10 +233,9 @@ def _response(status: HTTPStatus, body: bytes, media_type: str) -> Response:
     return Response(status.value, status.phrase, headers, body)
 
 
-def _tls(settings: FeedSettings) -> dict[str, Any]:
+def _tls(settings: FeedSettings) -> ssl.SSLContext | None:
     if settings.tls_cert is None:
-        return {}
+        return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    # asyncio's own are 60 s, and sockets are counted only after the handshake
-    return {"ssl": context, "ssl_handshake_timeout": _OPENING_S}
+    return context

@@ -83,7 +83,7 @@ async def test_under_load_every_report_that_was_begun_is_answered(stack: Stack, 
     assert len(crowd.answered) > _CLIENTS
     for answer in crowd.refused:
         assert answer.status_code == 503 and answer.headers["retry-after"] and "close" in answer.headers["connection"]
-    values = [each.value.get("description") for each in await kept(stack.kafka.bootstrap, topics.REPORT)]
+    values = [str(each.value.get("description")) for each in await kept(stack.kafka.bootstrap, topics.REPORT)]
     arrived = [value for value in values if value.startswith(crowd.mark)]
     assert sorted(arrived) == sorted(crowd.answered), "all that was taken was answered, and once"
     assert len(crowd.unanswered) < _CLIENTS / 2, "only who came in the moment in which listening ended gets no answer"

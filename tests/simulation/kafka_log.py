@@ -7,8 +7,10 @@ transactional producer is refused once another one has begun with its id.
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import SimpleNamespace
 from uuid import UUID
 from zlib import crc32
 
@@ -63,6 +65,8 @@ class Client:
         self._log = log
         self._positions: dict[TopicPartition, int | None] = {}
         self._paused: set[TopicPartition] = set()
+        #: What `infra.kafka.must_fetch` looks at: this client never stops fetching.
+        self._fetcher = SimpleNamespace(_fetch_task=Future[None]())
 
     def take(self, positions: Mapping[TopicPartition, int | None]) -> None:
         """The group gives it these partitions, each at the position that is committed in Kafka, or none."""

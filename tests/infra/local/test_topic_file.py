@@ -1,5 +1,6 @@
 """A topic's records in a file: read while Kafka may fall silent, and never taken for whole when they are not."""
 
+import asyncio
 import gzip
 import os
 import signal
@@ -48,6 +49,15 @@ async def send_poison(kafka: str, topic: str, partition: int) -> tuple[bytes, by
     return large, behind
 
 
+async def _until_ends_at(kafka: str, tp: TopicPartition, end: int) -> None:
+    """Kafka writes the end of a transaction after it has confirmed it."""
+    consumer = await start_consumer(kafka, "test")
+    consumer.assign([tp])
+    while (await consumer.end_offsets([tp]))[tp] < end:
+        await asyncio.sleep(0.05)
+    await stop_quietly(consumer)
+
+
 @pytest.fixture
 def name() -> str:
     """A topic that no other test has."""
@@ -64,6 +74,7 @@ async def test_what_cannot_be_read_is_left_out_and_named_and_all_else_comes_back
     async with producer.transaction():  # its end is a batch of its own, and no record
         await producer.send_and_wait(name, first, partition=0)
     await stop_quietly(producer)
+    await _until_ends_at(kafka, TopicPartition(name, 0), 2)
     large, behind = await send_poison(kafka, name, 0)
     saved = await topic_file.write(kafka, Topic(name, 1), path)
     assert (saved.records, saved.left_out) == (3, [f"{name}/0 at 2"])

@@ -12,6 +12,7 @@ import structlog
 from fastapi import APIRouter, FastAPI
 
 from dispatcher.desk import accounts, orphaned_photos, receipts
+from dispatcher.desk import assign as desk_assign
 from dispatcher.desk import assignments as desk_assignments
 from dispatcher.desk import commands as desk_commands
 from dispatcher.desk import incidents as desk_incidents
@@ -44,6 +45,7 @@ _SWEEP_EVERY_S: Final = 3600.0
 _PARTS: Final = (
     desk_session,
     desk_incidents,
+    desk_assign,
     desk_commands,
     desk_assignments,
     desk_officers,

@@ -11,6 +11,7 @@ from dispatcher.decisions.cells import cell_of
 from dispatcher.decisions.change import Change as Change
 from dispatcher.decisions.change import Decision as Decision
 from dispatcher.decisions.change import Evidence as Evidence
+from dispatcher.decisions.hold import Pause
 from dispatcher.decisions.incident import Event, Incident
 from dispatcher.outbox_store import Outgoing
 from infra.postgres import Connection
@@ -26,7 +27,7 @@ COLUMNS: Final = (
     "id, version, category, status, priority, regency, agency, co_agencies, kecamatan, kelurahan, lat, lon,"
     " place_precision, address, named_places, transferred_to, opened_at, updated_at, received_at, last_report_at,"
     " first_look_due_at, due_at, resolved_at, ended_at, report_count, sources, confidence, evidence, officers,"
-    " photo_url, predecessor, on_board"
+    " photo_url, predecessor, on_board, pauses, merged_into, split_from, reopened_at, flags"
 )
 
 
@@ -69,6 +70,11 @@ def from_row(row: asyncpg.Record) -> Incident:
         photo_url=row["photo_url"],
         predecessor=row["predecessor"],
         on_board=row["on_board"],
+        pauses=msgspec.convert(row["pauses"], tuple[Pause, ...]),
+        merged_into=row["merged_into"],
+        split_from=row["split_from"],
+        reopened_at=row["reopened_at"],
+        flags=tuple(row["flags"]),
     )
 
 
@@ -145,6 +151,11 @@ def _values(incident: Incident) -> tuple[object, ...]:
         incident.photo_url,
         incident.predecessor,
         incident.on_board,
+        msgspec.to_builtins(incident.pauses),
+        incident.merged_into,
+        incident.split_from,
+        incident.reopened_at,
+        list(incident.flags),
     )
 
 
@@ -152,7 +163,7 @@ _NAMES: Final = (
     "id, version, category, title, status, priority, regency, agency, co_agencies, kecamatan, kelurahan, lat, lon,"
     " place_precision, cell, address, named_places, transferred_to, opened_at, updated_at, received_at,"
     " last_report_at, first_look_due_at, due_at, resolved_at, ended_at, report_count, sources, confidence, evidence,"
-    " officers, photo_url, predecessor, on_board"
+    " officers, photo_url, predecessor, on_board, pauses, merged_into, split_from, reopened_at, flags"
 )
 _COUNT: Final = len(_NAMES.split(","))
 _PLACES: Final = ", ".join(f"${n}" for n in range(1, _COUNT + 1))

@@ -7,11 +7,15 @@ from typing import Final
 
 import msgspec
 
+from dispatcher.decisions.hold import Pause, ended
 from schemas.incident import IncidentOfficer, IncidentRow
 from schemas.place import AgencyRef
 from schemas.vocabulary import CATEGORY_LABEL, AssignmentStatus, Category, IncidentStatus, Priority, Role
 
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+#: In the detail of a history entry: who has it from then on.
+CUSTODY: Final = "custody"
 
 S = IncidentStatus
 
@@ -19,22 +23,26 @@ S = IncidentStatus
 NEXT: Final[Mapping[IncidentStatus, frozenset[IncidentStatus]]] = {
     # Judged by rules: to an agency, to a person for verification, or over the border.
     S.NEW: frozenset({S.TRIAGE, S.ROUTED, S.TRANSFERRED}),
-    # A person has looked: it is known whose it is, or it turned out to be settled already.
-    S.TRIAGE: frozenset({S.ROUTED, S.TRANSFERRED, S.RESOLVED}),
+    # A person looks: it is known whose it is, it is another's or none, or it turned out to be settled already.
+    S.TRIAGE: frozenset({S.ROUTED, S.ON_HOLD, S.TRANSFERRED, S.RESOLVED, S.REJECTED, S.MERGED}),
     # An agency has it. It may be judged anew (back to triage is a person's word), worked on, or settled by a call.
-    S.ROUTED: frozenset({S.TRIAGE, S.ROUTED, S.ASSIGNED, S.TRANSFERRED, S.RESOLVED}),
-    # An officer is asked; declining brings it back to the agency.
-    S.ASSIGNED: frozenset({S.ROUTED, S.ASSIGNED, S.IN_PROGRESS, S.RESOLVED}),
-    # An officer works on it; handing it back leaves it with the agency.
-    S.IN_PROGRESS: frozenset({S.ROUTED, S.ASSIGNED, S.IN_PROGRESS, S.RESOLVED}),
-    # Held by a person; nothing reaches this state yet.
-    S.ON_HOLD: frozenset(),
-    # Done, as far as we know; the citizen has time to say no.
-    S.RESOLVED: frozenset({S.CLOSED}),
-    S.CLOSED: frozenset(),
-    S.TRANSFERRED: frozenset(),
-    S.REJECTED: frozenset(),
-    S.MERGED: frozenset(),
+    S.ROUTED: frozenset({S.TRIAGE, S.ASSIGNED, S.ON_HOLD, S.TRANSFERRED, S.RESOLVED, S.REJECTED, S.MERGED}),
+    # An officer is asked; declining brings it back to the agency, as does whatever takes the officers off it.
+    S.ASSIGNED: frozenset({S.ROUTED, S.IN_PROGRESS, S.ON_HOLD, S.TRANSFERRED, S.RESOLVED, S.REJECTED, S.MERGED}),
+    # An officer works on it; handing it back leaves it with the agency. On the spot it may turn out to be anything.
+    S.IN_PROGRESS: frozenset({S.ROUTED, S.ASSIGNED, S.ON_HOLD, S.TRANSFERRED, S.RESOLVED, S.REJECTED, S.MERGED}),
+    # Nobody works on what waits. It goes on where it was known whose it is, or ends otherwise meanwhile.
+    S.ON_HOLD: frozenset({S.TRIAGE, S.ROUTED, S.TRANSFERRED, S.RESOLVED, S.REJECTED, S.MERGED}),
+    # Done, as far as we know; the citizen has time to say no, and then it begins anew.
+    S.RESOLVED: frozenset({S.CLOSED, S.TRIAGE, S.ROUTED}),
+    # Settled. What comes up again within the citizen's time is reopened; later it is another incident.
+    S.CLOSED: frozenset({S.TRIAGE, S.ROUTED}),
+    # Somebody else has it, until it is taken back.
+    S.TRANSFERRED: frozenset({S.TRIAGE, S.ROUTED}),
+    # A person said no, and may have been wrong.
+    S.REJECTED: frozenset({S.TRIAGE, S.ROUTED}),
+    # Its reports are with another incident, until that is undone.
+    S.MERGED: frozenset({S.TRIAGE, S.ROUTED}),
 }
 
 #: Reports may join an incident that stands here.
@@ -42,23 +50,50 @@ JOINABLE: Final = frozenset({S.NEW, S.TRIAGE, S.ROUTED, S.ASSIGNED, S.IN_PROGRES
 #: Custody has ended; the row leaves the board some time after.
 ENDED: Final = frozenset({S.CLOSED, S.REJECTED, S.MERGED, S.TRANSFERRED})
 
+#: Somebody may still do something about it: not settled, not elsewhere.
+_AT_WORK: Final = frozenset({S.TRIAGE, S.ROUTED, S.ASSIGNED, S.IN_PROGRESS})
+
 #: From which status a person may use a verb of `POST /incidents/{id}/{verb}`.
 VERBS: Final[Mapping[str, frozenset[IncidentStatus]]] = {
     "triage": frozenset({S.NEW, S.TRIAGE, S.ROUTED}),
+    "reroute": _AT_WORK | {S.ON_HOLD},
     "assign": frozenset({S.ROUTED, S.ASSIGNED, S.IN_PROGRESS}),
+    "hold": _AT_WORK,
+    "resume": frozenset({S.ON_HOLD}),
+    "merge": _AT_WORK | {S.ON_HOLD},
+    "unmerge": frozenset({S.MERGED}),
+    "split": _AT_WORK | {S.ON_HOLD, S.RESOLVED},
     "note": frozenset(IncidentStatus),
-    "resolve": frozenset({S.TRIAGE, S.ROUTED, S.ASSIGNED, S.IN_PROGRESS}),
+    "resolve": _AT_WORK | {S.ON_HOLD},
     "close": frozenset({S.RESOLVED}),
+    "reject": _AT_WORK | {S.ON_HOLD},
+    "transfer": _AT_WORK | {S.ON_HOLD},
+    "reopen": frozenset({S.RESOLVED, S.CLOSED, S.REJECTED, S.TRANSFERRED}),
 }
+
+#: Who answers for the whole: operators of the center, the shift lead.
+_IN_CHARGE: Final = frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN})
+#: And who leads the work of one dinas.
+_LEADING: Final = _IN_CHARGE | {Role.DISPATCHER}
 
 #: Who may use a verb. Scope by agency is checked beside it.
 MAY: Final[Mapping[str, frozenset[Role]]] = {
-    "triage": frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN}),
-    "assign": frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.DISPATCHER, Role.ADMIN}),
+    "triage": _IN_CHARGE,
+    "reroute": _LEADING,
+    "assign": _LEADING,
+    "hold": _LEADING,
+    "resume": _LEADING,
+    "merge": _LEADING,
+    "unmerge": _LEADING,
+    "split": _LEADING,
     # All who work, and area heads, who read and note; executives only read.
     "note": frozenset(Role) - {Role.EXECUTIVE},
-    "resolve": frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.DISPATCHER, Role.ADMIN}),
-    "close": frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN}),
+    "resolve": _LEADING,
+    # That nothing more will be done is not for the agency alone to say.
+    "close": _IN_CHARGE,
+    "reject": _IN_CHARGE,
+    "transfer": _LEADING,
+    "reopen": _LEADING,
 }
 
 
@@ -91,6 +126,16 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     named_places: tuple[str, ...] = ()
     #: Where custody went, when `transferred`.
     transferred_to: str | None = None
+    #: Every time on hold, oldest first; the last one lasts while it is `on_hold`.
+    pauses: tuple[Pause, ...] = ()
+    #: The incident that has its reports, when `merged`.
+    merged_into: str | None = None
+    #: The incident that its first reports were taken out of.
+    split_from: str | None = None
+    #: When it was taken up again, the last time.
+    reopened_at: datetime | None = None
+    #: What is doubtful about the proof of work (dispatcher.decisions.proof).
+    flags: tuple[str, ...] = ()
     #: PostgreSQL's clock.
     opened_at: datetime
     updated_at: datetime
@@ -118,6 +163,28 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     def title(self) -> str:
         """Category and place, never a citizen's words: `Kemacetan · Jl Ahmad Yani`."""
         return f"{CATEGORY_LABEL[self.category][0]} · {self.address or 'lokasi belum diketahui'}"
+
+    @property
+    def holder(self) -> str | None:
+        """Who has it: an agency pair (`32.75/DLH`), an outside body (`PLN`), or nobody yet."""
+        if self.status is S.TRANSFERRED:
+            return self.transferred_to
+        return str(self.agency) if self.agency else None
+
+    @property
+    def paused(self) -> Pause | None:
+        """The pause that lasts."""
+        return self.pauses[-1] if self.pauses and self.pauses[-1].until is None else None
+
+    @property
+    def hold_ends_at(self) -> datetime | None:
+        """When it is to go on by itself."""
+        return self.paused.planned_until if self.paused else None
+
+    @property
+    def clock_stops(self) -> tuple[tuple[datetime, datetime | None], ...]:
+        """The intervals in which the clock stood still, oldest first and apart from each other; None: until now."""
+        return tuple((pause.since, pause.until) for pause in self.pauses if pause.stops_clock)
 
     def row(self) -> IncidentRow:
         """As others see it."""
@@ -204,7 +271,8 @@ def move(
 ) -> tuple[Incident, Event]:
     """The incident after a move and its history entry; `fields` change with it. Raises `IllegalMove`.
 
-    A move to the status it has is a change of something else (a note, a joined report) and always legal.
+    A move to the status it has is a change of something else (a note, a joined report) and always legal. Leaving
+    `on_hold` ends the pause; an entry that puts it into other hands says so in its detail (`custody`).
     """
     if to is not incident.status and to not in NEXT[incident.status]:
         raise IllegalMove(f"an incident that is {incident.status} cannot become {to}")
@@ -215,6 +283,11 @@ def move(
         after = msgspec.structs.replace(after, resolved_at=now)
     if to in ENDED and incident.status not in ENDED:
         after = msgspec.structs.replace(after, ended_at=now)
+    if to is not S.ON_HOLD and after.pauses:
+        after = msgspec.structs.replace(after, pauses=ended(after.pauses, now))
+    said = dict(detail or {})
+    if after.holder != incident.holder:
+        said[CUSTODY] = after.holder or ""
     event = Event(
         incident_id=incident.id,
         version=after.version,
@@ -225,7 +298,7 @@ def move(
         device_at=device_at,
         note=note,
         public=public,
-        detail=detail or {},
+        detail=said,
     )
     return after, event
 

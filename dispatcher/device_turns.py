@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from dispatcher import candidate_store, incident_store, telemetry_store
+from dispatcher import candidate_store, incident_store, policy_store, telemetry_store
 from dispatcher.decisions.all_clear import all_clear
 from dispatcher.decisions.casebook import Casebook
 from dispatcher.decisions.sighting import Sighting
@@ -42,7 +42,7 @@ async def write(connection: Connection, turns: Sequence[Turn], now: datetime) ->
         also={incident_id for incident_id in belongs.values() if incident_id},
     )
     seen_by = await telemetry_store.devices_on(connection, [candidate.incident.id for candidate in candidates])
-    casebook = Casebook(candidates)
+    casebook = Casebook(candidates, await policy_store.live(connection))
     for turn in turns:
         was_on = belongs[turn.device_id]
         if turn.sighting:

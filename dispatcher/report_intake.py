@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from dispatcher import candidate_store, incident_store, report_store
+from dispatcher import candidate_store, incident_store, policy_store, report_store
 from dispatcher.decisions.casebook import Casebook
 from dispatcher.decisions.sighting import of_report
 from dispatcher.effects import Message
@@ -44,7 +44,8 @@ class ReportIntake:
             of_report(report, message.received_at, self._geography, message.envelope.traceparent)
             for report, message in reports
         ]
-        casebook = Casebook(await candidate_store.select_for_update(connection, sightings))
+        policy = await policy_store.live(connection)
+        casebook = Casebook(await candidate_store.select_for_update(connection, sightings), policy)
         placed = [
             PlacedReport(report, casebook.take(sighting, now), sighting.located, message.received_at)
             for (report, message), sighting in zip(reports, sightings, strict=True)

@@ -20,6 +20,8 @@ _OF_INCIDENTS: Final = ("incident", "incident_history", "incident_decision", "in
 _OF_WORK: Final = ("officer", "assignment", "assignment_history")
 _OF_DEVICES: Final = ("sensor", "wifi_node", "traffic_reading", "wifi_reading")
 _OF_KAFKA: Final = ("consumer_offset", "seen_event", "dead_letter", "breaker", "outbox", "feed_mark", "pulse", "kpi")
+#: What the city has decided: read by all who decide, put by the desk.
+_OF_POLICY: Final = ("policy",)
 
 
 def _all(*tables: str) -> dict[str, Columns]:
@@ -33,7 +35,10 @@ ROLES: Final[Mapping[str, Grants]] = {
     },
     "patriot_dispatcher": {
         "SELECT": {
-            **_all(*_OF_INCIDENTS, *_OF_WORK, *_OF_DEVICES, *_OF_KAFKA, "report", "contact", "schema_migration"),
+            **_all(
+                *_OF_INCIDENTS, *_OF_WORK, *_OF_DEVICES, *_OF_KAFKA, *_OF_POLICY, "report", "contact",
+                "schema_migration",
+            ),
             "account": _ACCOUNT,
             # to sweep what is past its time, so many rows at once
             "session": ("expires_at", "ctid"),
@@ -46,14 +51,16 @@ ROLES: Final[Mapping[str, Grants]] = {
     # no phone numbers: nothing of the desk's shows them
     "patriot_desk": {
         "SELECT": _all(
-            *_OF_INCIDENTS, *_OF_WORK, "sensor", "wifi_node", "report", "account", "session", "device_key",
+            *_OF_INCIDENTS, *_OF_WORK, *_OF_POLICY, "sensor", "wifi_node", "report", "account", "session", "device_key",
             "command_receipt", "schema_migration",
         ) | {
             # whether a report came: no value of a record
             "consumer_offset": ("topic", "as_of"),
             "dead_letter": ("topic", "headers", "state"),
         },
-        "INSERT": _all(*_OF_INCIDENTS, "assignment", "assignment_history", "session", "command_receipt", "outbox"),
+        "INSERT": _all(
+            *_OF_INCIDENTS, *_OF_POLICY, "assignment", "assignment_history", "session", "command_receipt", "outbox"
+        ),
         "UPDATE": _all("incident", "deadline", "officer", "assignment", "command_receipt"),
         "DELETE": _all("deadline", "session", "command_receipt"),
     },

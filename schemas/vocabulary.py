@@ -109,6 +109,26 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class ClockKind(StrEnum):
+    """What time is counted for (domain.md, Times): of an incident, and `accept` of an offer to an officer."""
+
+    FIRST_LOOK = "first_look"
+    ACCEPT = "accept"
+    ON_SCENE = "on_scene"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+
+
+class Told(StrEnum):
+    """Who is told when a clock runs out; the heads are people of the agency and of the Command Center."""
+
+    OPERATOR = "operator"
+    DISPATCHER = "dispatcher"
+    SHIFT_LEAD = "shift_lead"
+    AGENCY_HEAD = "agency_head"
+    CENTER_HEAD = "center_head"
+
+
 class ReportChannel(StrEnum):
     """The way a citizen's report came in."""
 
@@ -139,6 +159,23 @@ class RoadLevel(StrEnum):
     QUEUING = "queuing"
     STATIONARY = "stationary"
     UNKNOWN = "unknown"
+
+
+class RoadAuthority(StrEnum):
+    """Who manages a road; `regency` is the city or regency itself."""
+
+    NATIONAL = "national"
+    PROVINCIAL = "provincial"
+    REGENCY = "regency"
+    TOLL = "toll"
+
+
+class DayKind(StrEnum):
+    """The kind of a day in Bekasi; a holiday on a Saturday is a holiday."""
+
+    WORKDAY = "workday"
+    WEEKEND = "weekend"
+    HOLIDAY = "holiday"
 
 
 class DeviceState(StrEnum):

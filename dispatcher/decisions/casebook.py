@@ -12,6 +12,7 @@ from dispatcher.decisions.change import Change
 from dispatcher.decisions.correlate import TEXTS_KEPT, Candidate, reach
 from dispatcher.decisions.decide import decide
 from dispatcher.decisions.incident import ENDED, Incident
+from dispatcher.decisions.policy import DEFAULT_POLICY, Policy
 from dispatcher.decisions.sighting import Sighting
 from schemas.vocabulary import Category
 
@@ -53,8 +54,9 @@ def home(category: Category, lat: float | None, lon: float | None, kecamatan: st
 class Casebook:
     """Decides sightings one after the other; what one opens the next one may join."""
 
-    def __init__(self, candidates: Iterable[Candidate] = ()) -> None:
+    def __init__(self, candidates: Iterable[Candidate] = (), policy: Policy = DEFAULT_POLICY) -> None:
         """`candidates`: every incident in reach of the sightings to come."""
+        self._policy = policy
         self._candidates: dict[str, Candidate] = {}
         self._at: dict[Patch, dict[str, None]] = {}
         self._changes: dict[str, Change] = {}
@@ -73,7 +75,7 @@ class Casebook:
 
     def take(self, sighting: Sighting, now: datetime) -> str:
         """Decide where a sighting belongs, and return the id of its incident."""
-        change = decide(sighting, self._around(sighting), now)
+        change = decide(sighting, self._around(sighting), now, self._policy)
         self.note(change)
         known = self._candidates.get(change.after.id)
         first, last = (known.first_arrival, known.last_arrival) if known else (sighting.arrived_at, sighting.arrived_at)

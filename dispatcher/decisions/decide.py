@@ -4,14 +4,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from dispatcher.decisions import evidence, sla
+from dispatcher.decisions import evidence
 from dispatcher.decisions.change import Change, Decision, Evidence
 from dispatcher.decisions.correlate import Candidate, Grouping, correlate
 from dispatcher.decisions.incident import Incident, move, new_id, opened
+from dispatcher.decisions.policy import DEFAULT_POLICY, Policy
 from dispatcher.decisions.prioritise import highest, prioritise
 from dispatcher.decisions.routing import Routing, route
 from dispatcher.decisions.sighting import SENSOR, WIFI, Sighting
-from schemas.vocabulary import IncidentStatus, ReportChannel
+from schemas.vocabulary import ClockKind, IncidentStatus, ReportChannel
 
 #: The dispatcher as an actor in the history.
 ACTOR: Final = "dispatcher"
@@ -25,22 +26,23 @@ _MOVED: Final = {
 }
 
 
-def decide(sighting: Sighting, candidates: Iterable[Candidate], now: datetime) -> Change:
+def decide(
+    sighting: Sighting, candidates: Iterable[Candidate], now: datetime, policy: Policy = DEFAULT_POLICY
+) -> Change:
     """What the sighting changes: the incident that it joins, or a new one. `now` is the database's clock."""
     grouping = correlate(sighting, candidates)
     if grouping.joined is not None:
-        return _join(sighting, grouping.joined.incident, grouping, now)
-    return _open(sighting, grouping, now)
+        return _join(sighting, grouping.joined.incident, grouping, now, policy)
+    return _open(sighting, grouping, now, policy)
 
 
-def _open(sighting: Sighting, grouping: Grouping, now: datetime) -> Change:
+def _open(sighting: Sighting, grouping: Grouping, now: datetime, policy: Policy) -> Change:
     located, category = sighting.located, sighting.category
     routing = route(category, located, sure=sighting.sure)
     weight = _weight(sighting, reports_before=0)
     priority, why_so_urgent = prioritise(
         category, at_least=routing.priority, emergency=sighting.emergency, evidence=weight
     )
-    promise = sla.promise(category)
     handed_over = routing.status is IncidentStatus.TRANSFERRED
     fresh = Incident(
         id=new_id("INC"),
@@ -59,8 +61,10 @@ def _open(sighting: Sighting, grouping: Grouping, now: datetime) -> Change:
         updated_at=now,
         received_at=sighting.arrived_at,
         last_report_at=sighting.arrived_at,
-        first_look_due_at=None if handed_over else sla.due(now, promise.first_look),
-        due_at=None if handed_over else sla.due(now, promise.resolve),
+        first_look_due_at=None
+        if handed_over
+        else policy.due(now, ClockKind.FIRST_LOOK, category, priority, routing.agency),
+        due_at=None if handed_over else policy.due(now, ClockKind.RESOLVED, category, priority, routing.agency),
         report_count=1 if sighting.is_report else 0,
         sources=(sighting.source,),
         confidence=sighting.confidence,
@@ -87,14 +91,13 @@ def _open(sighting: Sighting, grouping: Grouping, now: datetime) -> Change:
         Decision("prioritise", priority.value, why_so_urgent, round(weight, 3), sighting.report_id),
         _why_routed(routing, sighting),
     ]
-    if after.due_at:
-        decisions.append(
-            Decision("clock", after.due_at.isoformat(), (f"selesai dalam {sla.in_words(promise.resolve)}",))
-        )
+    promise = policy.promise(ClockKind.RESOLVED, category, priority, routing.agency)
+    if after.due_at and promise:
+        decisions.append(Decision("clock", after.due_at.isoformat(), (f"selesai dalam {promise.within.in_words()}",)))
     return Change(None, after, (first, event), tuple(decisions), (_evidence(sighting, weight),), sighting.traceparent)
 
 
-def _join(sighting: Sighting, incident: Incident, grouping: Grouping, now: datetime) -> Change:
+def _join(sighting: Sighting, incident: Incident, grouping: Grouping, now: datetime, policy: Policy) -> Change:
     weight = _weight(sighting, reports_before=incident.report_count)
     total = evidence.add(incident.evidence, incident.received_at, weight, sighting.arrived_at, incident.category)
     priority, why_so_urgent = prioritise(
@@ -124,10 +127,10 @@ def _join(sighting: Sighting, incident: Incident, grouping: Grouping, now: datet
     if priority is not incident.priority:
         decisions.append(Decision("prioritise", priority.value, why_so_urgent, round(total, 3), sighting.report_id))
     joined = Change(incident, after, (event,), tuple(decisions), (_evidence(sighting, weight),), sighting.traceparent)
-    return _out_of_triage(sighting, joined, now)
+    return _out_of_triage(sighting, joined, now, policy)
 
 
-def _out_of_triage(sighting: Sighting, joined: Change, now: datetime) -> Change:
+def _out_of_triage(sighting: Sighting, joined: Change, now: datetime, policy: Policy) -> Change:
     """What waits for a person's look is routed when a report that is sure tells of the same."""
     incident = joined.after
     routing = route(incident.category, sighting.located, sure=sighting.sure)

@@ -7,17 +7,17 @@ from typing import Final
 
 import msgspec
 
-from dispatcher.decisions import sla
 from dispatcher.decisions.assignment import Assignment, officers_of, standing_of
 from dispatcher.decisions.cells import distance_m
 from dispatcher.decisions.change import Change, Decision
 from dispatcher.decisions.incident import VERBS, IllegalMove, Incident, move
 from dispatcher.decisions.judgement import Located
+from dispatcher.decisions.policy import DEFAULT_POLICY, Policy
 from dispatcher.decisions.prioritise import highest
 from dispatcher.decisions.readable_place import readable_place
 from dispatcher.decisions.routing import Routing, route
 from schemas.geography import PlaceHit
-from schemas.vocabulary import AssignmentStatus, Category, IncidentStatus, Priority, Regency
+from schemas.vocabulary import AssignmentStatus, Category, ClockKind, IncidentStatus, Priority, Regency
 
 #: A point corrected by less than this is the same place said better; its name stays (domain.md: a jam's radius).
 _SAME_PLACE_M: Final = 250.0
@@ -55,6 +55,7 @@ def triage(
     actor: str,
     now: datetime,
     known_place: PlaceHit | None = None,
+    policy: Policy = DEFAULT_POLICY,
 ) -> Change:
     """A person says what it is, how urgent and where; it is routed anew by the same rules as a report.
 
@@ -68,16 +69,19 @@ def triage(
     routing = route(category, located, sure=True)
     _refuse_idle(incident, category, priority, point, routing, located)
     handed_over = routing.status is IncidentStatus.TRANSFERRED
-    promise = sla.promise(category).resolve
+    urgency = priority or highest((incident.priority, routing.priority))
+    promise = policy.promise(ClockKind.RESOLVED, category, urgency, routing.agency)
     judged = msgspec.structs.replace(
         _moved_to(incident, point) if point else incident,
         category=category,
-        priority=priority or highest((incident.priority, routing.priority)),
+        priority=urgency,
         agency=routing.agency,
         co_agencies=routing.co_agencies,
         transferred_to=routing.transferred_to,
         confidence=1.0,
-        due_at=None if handed_over else sla.due(incident.opened_at, promise),
+        due_at=None
+        if handed_over
+        else policy.due(incident.opened_at, ClockKind.RESOLVED, category, urgency, routing.agency),
     )
     # Custody that goes elsewhere is something the citizen is told, as when the rules do it.
     why = ", ".join(routing.because) if handed_over else None
@@ -89,8 +93,8 @@ def triage(
     if priority:
         decisions.append(Decision("prioritise", priority.value, said))
     decisions.append(Decision("route", _outcome(routing), routing.because))
-    if after.due_at and after.due_at != incident.due_at:
-        decisions.append(Decision("clock", after.due_at.isoformat(), (f"selesai dalam {sla.in_words(promise)}",)))
+    if promise and after.due_at and after.due_at != incident.due_at:
+        decisions.append(Decision("clock", after.due_at.isoformat(), (f"selesai dalam {promise.within.in_words()}",)))
     return Change(incident, after, (event,), tuple(decisions))
 
 

@@ -1,120 +1,131 @@
-"""By when something is due: the city's promises per category, counted in hours or in working days of Asia/Jakarta."""
+"""What the city promises: per clock, category, priority and agency how long it may take, and who is told when."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from functools import lru_cache
-from typing import Final
-from zoneinfo import ZoneInfo
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Annotated, Final
 
-from schemas.vocabulary import Category
+from msgspec import Meta
 
-JAKARTA: Final = ZoneInfo("Asia/Jakarta")
+from dispatcher.decisions.calendar import Calendar
+from schemas.place import AgencyRef
+from schemas.vocabulary import AgencyCode, Category, ClockKind, Priority, Regency, Told
+from schemas.wire import Record
 
-#: Days on which no office works, beside Saturday and Sunday: national holidays (L) and joint leave (C) by the joint
-#: decree of three ministers of 19 September 2025 (No. 1497, 2 and 5 of 2025), and the first day of the year after.
-HOLIDAYS: Final = frozenset(
-    {
-        date(2026, 1, 1),  # L Tahun Baru
-        date(2026, 1, 16),  # L Isra Mikraj
-        date(2026, 2, 16),  # C Imlek
-        date(2026, 2, 17),  # L Imlek
-        date(2026, 3, 18),  # C Nyepi
-        date(2026, 3, 19),  # L Nyepi
-        date(2026, 3, 20),  # C Idulfitri
-        date(2026, 3, 21),  # L Idulfitri
-        date(2026, 3, 22),  # L Idulfitri
-        date(2026, 3, 23),  # C Idulfitri
-        date(2026, 3, 24),  # C Idulfitri
-        date(2026, 4, 3),  # L Wafat Yesus Kristus
-        date(2026, 4, 5),  # L Paskah
-        date(2026, 5, 1),  # L Hari Buruh
-        date(2026, 5, 14),  # L Kenaikan Yesus Kristus
-        date(2026, 5, 15),  # C Kenaikan Yesus Kristus
-        date(2026, 5, 27),  # L Iduladha
-        date(2026, 5, 28),  # C Iduladha
-        date(2026, 5, 31),  # L Waisak
-        date(2026, 6, 1),  # L Hari Lahir Pancasila
-        date(2026, 6, 16),  # L Tahun Baru Islam
-        date(2026, 8, 17),  # L Hari Kemerdekaan
-        date(2026, 8, 25),  # L Maulid Nabi
-        date(2026, 12, 24),  # C Natal
-        date(2026, 12, 25),  # L Natal
-        date(2027, 1, 1),  # L Tahun Baru
-    }
+#: The calendar that a promise counts working days by, when it names none.
+OFFICE_HOURS: Final = "office"
+
+
+class Span(Record, frozen=True):
+    """How long: `minutes` by the clock on the wall, or `working_days` by a calendar. One of the two."""
+
+    minutes: Annotated[int, Meta(ge=1, le=60 * 24 * 366)] | None = None
+    working_days: Annotated[int, Meta(ge=1, le=250)] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.minutes is None) == (self.working_days is None):
+            raise ValueError("a span is minutes or working_days")
+
+    def length(self, calendar: Calendar) -> timedelta:
+        """As time: of the wall's clock, or of the calendar's."""
+        if self.working_days is not None:
+            return self.working_days * calendar.day
+        return timedelta(minutes=self.minutes or 0)
+
+    def in_words(self) -> str:
+        """In Indonesian, for operators: `3 jam`, `4 hari kerja`."""
+        if self.working_days is not None:
+            return f"{self.working_days} hari kerja"
+        minutes = self.minutes or 0
+        return f"{minutes / 60:g} jam" if minutes >= 60 else f"{minutes} menit"
+
+
+class Rung(Record, frozen=True):
+    """A rung of the ladder: who is told once this share of the span has passed.
+
+    Below 1 it is a warning (`due_soon`), at 1 the breach (`overdue`), above 1 it goes higher (`escalated`).
+    """
+
+    at: Annotated[float, Meta(gt=0, le=20)]
+    tell: Annotated[tuple[Told, ...], Meta(min_length=1, max_length=5)]
+
+
+#: Start values of ours; what is breached is known to the shift lead at once and to the head of agency before it has
+#: taken twice as long.
+LADDER: Final = (
+    Rung(at=0.8, tell=(Told.DISPATCHER,)),
+    Rung(at=1.0, tell=(Told.DISPATCHER, Told.SHIFT_LEAD)),
+    Rung(at=1.5, tell=(Told.SHIFT_LEAD, Told.AGENCY_HEAD)),
+)
+#: Nobody's yet: the room that looks at it, and who leads the room.
+FIRST_LOOK_LADDER: Final = (
+    Rung(at=0.8, tell=(Told.OPERATOR,)),
+    Rung(at=1.0, tell=(Told.SHIFT_LEAD,)),
+    Rung(at=2.0, tell=(Told.SHIFT_LEAD, Told.CENTER_HEAD)),
 )
 
 
-@dataclass(frozen=True, slots=True)
-class WorkingDays:
-    """A span counted in working days."""
+class Promise(Record, frozen=True):
+    """One line of the table; null fits everything. The first line of a clock that fits decides."""
 
-    count: int
+    clock: ClockKind
+    within: Span
+    category: Category | None = None
+    priority: Priority | None = None
+    agency: AgencyCode | None = None
+    regency: Regency | None = None
+    calendar: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,39}$(?!\n)")] = OFFICE_HOURS
+    #: In the order of their shares. Of no use to `accept` and `closed`, which act when they are due.
+    ladder: Annotated[tuple[Rung, ...], Meta(max_length=10)] = ()
+
+    def __post_init__(self) -> None:
+        shares = [rung.at for rung in self.ladder]
+        if shares != sorted(set(shares)):
+            raise ValueError("the rungs of a ladder come in the order of their shares, each share once")
+
+    def fits(self, category: Category, priority: Priority, agency: AgencyRef | None) -> bool:
+        """Whether this line is about such an incident."""
+        return (
+            self.category in (None, category)
+            and self.priority in (None, priority)
+            and self.agency in (None, agency.agency if agency else None)
+            and self.regency in (None, agency.regency if agency else None)
+        )
 
 
-Span = timedelta | WorkingDays
+def promise(
+    promises: Iterable[Promise], clock: ClockKind, category: Category, priority: Priority, agency: AgencyRef | None
+) -> Promise | None:
+    """What such an incident is promised for this clock; None when nothing is."""
+    return next((one for one in promises if one.clock is clock and one.fits(category, priority, agency)), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """What a category is promised (domain.md, Times)."""
-
-    #: From the report until an agency has it.
-    first_look: Span
-    #: How long an officer has to answer an offer before the next best is asked.
-    accept: timedelta
-    resolve: Span
+def _minutes(minutes: int) -> Span:
+    return Span(minutes=minutes)
 
 
-_MINUTE: Final = timedelta(minutes=1)
-_HOUR: Final = timedelta(hours=1)
-_ELSE: Final = Promise(first_look=6 * _HOUR, accept=60 * _MINUTE, resolve=WorkingDays(5))
-_PROMISES: Final[Mapping[Category, Promise]] = {
-    Category.TRAFFIC_JAM: Promise(first_look=5 * _MINUTE, accept=2 * _MINUTE, resolve=3 * _HOUR),
-    Category.ILLEGAL_DUMPING: Promise(first_look=2 * _HOUR, accept=30 * _MINUTE, resolve=WorkingDays(4)),
+def _days(days: int) -> Span:
+    return Span(working_days=days)
+
+
+_HOUR: Final = 60
+_JAM: Final = Category.TRAFFIC_JAM
+_DUMPING: Final = Category.ILLEGAL_DUMPING
+
+#: domain.md, Times. Per clock: a jam, dumping, everything else.
+_TABLE: Final[Mapping[ClockKind, tuple[Span, Span, Span]]] = {
+    ClockKind.FIRST_LOOK: (_minutes(5), _minutes(2 * _HOUR), _minutes(6 * _HOUR)),
+    ClockKind.ACCEPT: (_minutes(2), _minutes(30), _minutes(60)),
+    ClockKind.ON_SCENE: (_minutes(30), _minutes(24 * _HOUR), _days(3)),
+    ClockKind.RESOLVED: (_minutes(3 * _HOUR), _days(4), _days(5)),
+    ClockKind.CLOSED: (_minutes(24 * _HOUR), _days(10), _days(10)),
 }
-
-
-def in_words(span: Span) -> str:
-    """In Indonesian, for operators: `3 jam`, `4 hari kerja`."""
-    if isinstance(span, WorkingDays):
-        return f"{span.count} hari kerja"
-    minutes = span / timedelta(minutes=1)
-    return f"{minutes / 60:g} jam" if minutes >= 60 else f"{minutes:g} menit"
-
-
-def promise(category: Category) -> Promise:
-    """What an incident of this category is promised."""
-    return _PROMISES.get(category, _ELSE)
-
-
-def is_working_day(day: date) -> bool:
-    """Monday to Friday and no holiday, in Jakarta."""
-    return day.weekday() < 5 and day not in HOLIDAYS
-
-
-def due(start: datetime, span: Span) -> datetime:
-    """When `span` has passed since `start` (any zone).
-
-    Working days are counted by the clock in Jakarta: a working day later is the same time on the next working day, and
-    what starts on a free day starts with the first hour of the working day after it. Longer spans never end earlier,
-    and two spans one after the other are their sum.
-    """
-    if isinstance(span, timedelta):
-        return start + span
-    local = start.astimezone(JAKARTA)
-    day, at = local.date(), local.time()
-    if not is_working_day(day):
-        day, at = _next_working_day(day), time()
-    for _ in range(span.count):
-        day = _next_working_day(day)
-    return datetime.combine(day, at, JAKARTA).astimezone(start.tzinfo)
-
-
-# the same few weeks are asked for with every incident
-@lru_cache(maxsize=256)
-def _next_working_day(day: date) -> date:
-    day += timedelta(days=1)
-    while not is_working_day(day):
-        day += timedelta(days=1)
-    return day
+_LADDERS: Final = {
+    ClockKind.FIRST_LOOK: FIRST_LOOK_LADDER,
+    ClockKind.ON_SCENE: LADDER,
+    ClockKind.RESOLVED: LADDER,
+}
+PROMISES: Final = tuple(
+    Promise(clock=clock, category=category, within=span, ladder=_LADDERS.get(clock, ()))
+    for clock, spans in _TABLE.items()
+    for category, span in zip((_JAM, _DUMPING, None), spans, strict=True)
+)

@@ -5,8 +5,8 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from dispatcher import assignment_store, officer_store
-from dispatcher.decisions import assignment, incident_verbs, sla
+from dispatcher import assignment_store, officer_store, policy_store
+from dispatcher.decisions import assignment, incident_verbs
 from dispatcher.decisions.assignment import Assignment
 from dispatcher.decisions.incident import ACTIVE_ASSIGNMENT
 from dispatcher.decisions.recommend import Choice, recommend
@@ -35,6 +35,7 @@ async def assign(request: Request) -> Response:
         incident_verbs.require(incident, "assign")
         team = await assignment_store.select_team_for_update(command.connection, incident.id)
         officer, choice = await choose(command, body.officer_id)
+        policy = await policy_store.live(command.connection)
         offered, step = assignment.offer(
             incident.id,
             officer.username,
@@ -42,7 +43,7 @@ async def assign(request: Request) -> Response:
             officer.agency,
             actor=command.actor,
             now=command.now,
-            answer_within=sla.promise(incident.category).accept,
+            answer_within=policy.answer_within(command.now, incident.category, incident.priority, officer.agency),
             because=choice.because,
         )
         await assignment_store.insert(command.connection, offered, step, command.traceparent)

@@ -5,6 +5,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from dispatcher import policy_store
 from dispatcher.decisions import incident_verbs
 from dispatcher.decisions.incident_verbs import Point
 from dispatcher.desk.assign import release_all
@@ -81,6 +82,7 @@ async def triage(request: Request) -> Response:
             known_place=known,
             actor=command.actor,
             now=command.now,
+            policy=await policy_store.live(command.connection),
         )
         detail = await save(command, change)
     return done("triage", detail)

@@ -1,0 +1,52 @@
+"""What the city has decided and may decide anew while we run: a value that decisions take as an argument."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from dispatcher.decisions import sla
+from dispatcher.decisions.calendar import OFFICE, Calendar
+from dispatcher.decisions.sla import OFFICE_HOURS, PROMISES, Promise
+from schemas.place import AgencyRef
+from schemas.vocabulary import Category, ClockKind, Priority
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything of it at one version. The defaults are in code; a database that says nothing means them."""
+
+    #: Raised by whatever is decided anew; 0 is the defaults.
+    version: int = 0
+    calendars: Mapping[str, Calendar] = MappingProxyType({OFFICE_HOURS: OFFICE})
+    promises: tuple[Promise, ...] = PROMISES
+
+    def promise(
+        self, clock: ClockKind, category: Category, priority: Priority, agency: AgencyRef | None
+    ) -> Promise | None:
+        """What such an incident is promised for this clock; None when nothing is."""
+        return sla.promise(self.promises, clock, category, priority, agency)
+
+    def due(
+        self, start: datetime, clock: ClockKind, category: Category, priority: Priority, agency: AgencyRef | None
+    ) -> datetime | None:
+        """By when, for a clock that began at `start` and was never stopped; None when nothing is promised."""
+        promise = self.promise(clock, category, priority, agency)
+        if promise is None:
+            return None
+        calendar = self.calendar(promise)
+        length = promise.within.length(calendar)
+        return start + length if promise.within.minutes else calendar.after(start, length)
+
+    def answer_within(self, now: datetime, category: Category, priority: Priority, agency: AgencyRef) -> timedelta:
+        """How long an officer who is asked now has to answer; an hour where nothing is promised."""
+        due = self.due(now, ClockKind.ACCEPT, category, priority, agency)
+        return due - now if due else timedelta(hours=1)
+
+    def calendar(self, promise: Promise) -> Calendar:
+        """The calendar that a promise names; the office's where that is gone."""
+        return self.calendars.get(promise.calendar, OFFICE)
+
+
+DEFAULT_POLICY: Final = Policy()

@@ -40,6 +40,10 @@ class AgencyCode(StrEnum):
     OTHER_GOV = "OTHER_GOV"
 
 
+#: Outside the two governments: things are handed over to them. They belong to no regency.
+OUTSIDE_BODIES: Final = frozenset({AgencyCode.PLN, AgencyCode.TOLL, AgencyCode.OTHER_GOV})
+
+
 class Priority(StrEnum):
     """How urgent, lowest first."""
 
@@ -138,6 +142,19 @@ class ReportChannel(StrEnum):
     POC = "poc"
     WHATSAPP = "whatsapp"
     OPEN311 = "open311"
+
+
+class SightingSource(StrEnum):
+    """Where an incident is known from: a channel of reports, or a device of ours."""
+
+    APP = "app"
+    WEB = "web"
+    CALL_CENTER = "call_center"
+    POC = "poc"
+    WHATSAPP = "whatsapp"
+    OPEN311 = "open311"
+    SENSOR = "sensor"
+    WIFI = "wifi"
 
 
 class FeedChannel(StrEnum):

@@ -22,6 +22,8 @@ _OF_DEVICES: Final = ("sensor", "wifi_node", "traffic_reading", "wifi_reading")
 _OF_KAFKA: Final = ("consumer_offset", "seen_event", "dead_letter", "breaker", "outbox", "feed_mark", "pulse", "kpi")
 #: What the city has decided: read by all who decide, put by the desk.
 _OF_POLICY: Final = ("policy",)
+#: What each sealed entry has beside what it tells.
+_OF_SEALER: Final = ("seq", "hash")
 
 
 def _all(*tables: str) -> dict[str, Columns]:
@@ -37,29 +39,38 @@ ROLES: Final[Mapping[str, Grants]] = {
         "SELECT": {
             **_all(
                 *_OF_INCIDENTS, *_OF_WORK, *_OF_DEVICES, *_OF_KAFKA, *_OF_POLICY, "report", "contact",
-                "schema_migration",
+                "audit_entry", "audit_head", "erasure", "schema_migration",
             ),
             "account": _ACCOUNT,
             # to sweep what is past its time, so many rows at once
             "session": ("expires_at", "ctid"),
             "command_receipt": ("at", "ctid"),
         },
-        "INSERT": _all(*_OF_INCIDENTS, *_OF_WORK, *_OF_DEVICES, *_OF_KAFKA, "report", "contact"),
-        "UPDATE": _all("incident", "deadline", "officer", "assignment", "sensor", "wifi_node", "contact", *_OF_KAFKA),
-        "DELETE": _all("deadline", "outbox", "dead_letter", "breaker", "kpi", "session", "command_receipt"),
+        "INSERT": _all(
+            *_OF_INCIDENTS, *_OF_WORK, *_OF_DEVICES, *_OF_KAFKA, "report", "contact", "audit_entry", "audit_head"
+        ),
+        "UPDATE": _all(
+            "incident", "deadline", "officer", "assignment", "sensor", "wifi_node", "contact", "audit_head", *_OF_KAFKA
+        ) | {
+            "audit_entry": _OF_SEALER,
+            # when its time is over
+            "report": ("description", "address"),
+        },
+        "DELETE": _all("contact", "deadline", "outbox", "dead_letter", "breaker", "kpi", "session", "command_receipt"),
     },
     # no phone numbers: nothing of the desk's shows them
     "patriot_desk": {
         "SELECT": _all(
             *_OF_INCIDENTS, *_OF_WORK, *_OF_POLICY, "sensor", "wifi_node", "report", "account", "session", "device_key",
-            "command_receipt", "schema_migration",
+            "command_receipt", "schema_migration", "audit_entry", "audit_head",
         ) | {
             # whether a report came: no value of a record
             "consumer_offset": ("topic", "as_of"),
             "dead_letter": ("topic", "headers", "state"),
         },
         "INSERT": _all(
-            *_OF_INCIDENTS, *_OF_POLICY, "assignment", "assignment_history", "session", "command_receipt", "outbox"
+            *_OF_INCIDENTS, *_OF_POLICY, "assignment", "assignment_history", "session", "command_receipt", "outbox",
+            "audit_entry",
         ),
         "UPDATE": _all("incident", "deadline", "officer", "assignment", "command_receipt"),
         "DELETE": _all("deadline", "session", "command_receipt"),

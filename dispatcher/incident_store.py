@@ -6,7 +6,7 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from dispatcher import deadline_store, outbox_store
+from dispatcher import audit_store, deadline_store, outbox_store
 from dispatcher.decisions.cells import cell_of
 from dispatcher.decisions.change import Change as Change
 from dispatcher.decisions.change import Decision as Decision
@@ -101,7 +101,7 @@ async def select_board(connection: Connection) -> list[Outgoing]:
 
 
 async def save(connection: Connection, changes: Sequence[Change]) -> None:
-    """Write incidents, history, decisions, evidence, deadlines and outbox rows. The rows of `before` must be locked.
+    """Write incidents, history, decisions, evidence, audit, deadlines and outbox rows. Those of `before` must be locked.
 
     Raises `StaleVersion` when one is not the version that `before` says: the second fence behind the lock.
     """
@@ -109,8 +109,11 @@ async def save(connection: Connection, changes: Sequence[Change]) -> None:
         return
     await _insert([change.after for change in changes if change.before is None], connection)
     await _update([change for change in changes if change.before is not None], connection)
-    await _append_history(connection, [event for change in changes for event in change.events])
-    await _append_reasons(connection, changes)
+    events = [event for change in changes for event in change.events]
+    keys = audit_store.note_keys(events)
+    await _append_history(connection, events, keys)
+    decision_ids = await _append_reasons(connection, changes)
+    await audit_store.record_changes(connection, changes, keys, decision_ids)
     await deadline_store.schedule(connection, changes)
     await outbox_store.add(connection, [record for change in changes for record in _outgoing(change)])
 
@@ -189,30 +192,45 @@ async def _update(changes: Sequence[Change], connection: Connection) -> None:
         raise StaleVersion(f"{len(changes) - len(written)} of {len(changes)} incidents changed meanwhile")
 
 
-async def _append_history(connection: Connection, events: Sequence[Event]) -> None:
+async def _append_history(connection: Connection, events: Sequence[Event], keys: Sequence[bytes | None]) -> None:
     await connection.executemany(
         "INSERT INTO incident_history"
-        " (incident_id, version, change, status, actor, at, device_at, note, public, detail)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        " (incident_id, version, change, status, actor, at, device_at, note, public, detail, note_key)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         [
-            (e.incident_id, e.version, e.change, e.status, e.actor, e.at, e.device_at, e.note, e.public, dict(e.detail))
-            for e in events
+            (
+                e.incident_id,
+                e.version,
+                e.change,
+                e.status,
+                e.actor,
+                e.at,
+                e.device_at,
+                e.note,
+                e.public,
+                dict(e.detail),
+                key,
+            )
+            for e, key in zip(events, keys, strict=True)
         ],
     )
 
 
-async def _append_reasons(connection: Connection, changes: Sequence[Change]) -> None:
+async def _append_reasons(connection: Connection, changes: Sequence[Change]) -> list[int]:
+    """The ids that the decisions have got, in their order."""
+    ids: list[int] = []
     decisions = [
         (c.after.id, d.report_id, d.judgement, d.outcome, d.score, list(d.because), c.after.updated_at)
         for c in changes
         for d in c.decisions
     ]
     if decisions:
-        await connection.executemany(
+        written = await connection.fetchmany(
             "INSERT INTO incident_decision (incident_id, report_id, judgement, outcome, score, because, at)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
             decisions,
         )
+        ids = [row["id"] for row in written]
     evidence = [(c.after.id, e.source, e.source_id, e.weight, e.at, e.detail) for c in changes for e in c.evidence]
     if evidence:
         await connection.executemany(
@@ -220,6 +238,7 @@ async def _append_reasons(connection: Connection, changes: Sequence[Change]) -> 
             " VALUES ($1, $2, $3, $4, $5, $6)",
             evidence,
         )
+    return ids
 
 
 def _outgoing(change: Change) -> list[Outgoing]:

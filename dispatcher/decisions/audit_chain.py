@@ -70,7 +70,7 @@ def change_digest(
     """What the chain holds of a change of an incident, as hex: its history entries (`notes`: the digest of each one's
     note) and the decisions that were kept at `at`."""
     said = [[_of_event(event, note) for event, note in zip(events, notes, strict=True)]]
-    said.append([[d.report_id, d.judgement, d.outcome, d.score, d.because, _time(at)] for d in decisions])
+    said.append([[d.report_id, d.judgement, d.outcome, _float(d.score), d.because, _time(at)] for d in decisions])
     return sha256(_encode(said)).hexdigest()
 
 
@@ -85,6 +85,10 @@ def _of_event(event: Event, note: str | None) -> list[object]:
         event.incident_id, event.version, event.change, event.status, event.actor, _time(event.at), device_at, note,
         event.public, event.detail,
     ]  # fmt: skip
+
+
+def _float(score: float | None) -> float | None:
+    return None if score is None else float(score)
 
 
 def _time(at: datetime) -> str:

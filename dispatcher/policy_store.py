@@ -7,12 +7,14 @@ import msgspec
 from dispatcher.decisions.calendar import Calendar
 from dispatcher.decisions.policy import DEFAULT_POLICY, Policy
 from dispatcher.decisions.sla import Promise
+from dispatcher.decisions.staffing import Staffing
 from infra.postgres import Connection
 
 #: The parts of the policy and what each is read as: a part is the field of `Policy` with its name.
 PARTS: Final[dict[str, object]] = {
     "calendars": dict[str, Calendar],
     "promises": tuple[Promise, ...],
+    "staffing": tuple[Staffing, ...],
 }
 
 #: One who puts a part waits for another who does, so that versions are seen in their order. Any fixed number that

@@ -17,7 +17,9 @@ Columns = tuple[str, ...]
 Grants = Mapping[str, Mapping[str, Columns]]
 
 _OF_INCIDENTS: Final = ("incident", "incident_history", "incident_decision", "incident_evidence", "deadline")
-_OF_WORK: Final = ("officer", "assignment", "assignment_history")
+_OF_WORK: Final = ("officer", "assignment", "assignment_history", "offering")
+#: What is written of it by whoever asks an officer.
+_OF_OFFERS: Final = ("assignment", "assignment_history", "offering")
 _OF_DEVICES: Final = ("sensor", "wifi_node", "traffic_reading", "wifi_reading")
 _OF_KAFKA: Final = ("consumer_offset", "seen_event", "dead_letter", "breaker", "outbox", "feed_mark", "pulse", "kpi")
 #: What the city has decided: read by all who decide, put by the desk.
@@ -38,7 +40,7 @@ ROLES: Final[Mapping[str, Grants]] = {
     "patriot_dispatcher": {
         "SELECT": {
             **_all(
-                *_OF_INCIDENTS, *_OF_WORK, *_OF_DEVICES, *_OF_KAFKA, *_OF_POLICY, "report", "contact",
+                *_OF_INCIDENTS, *_OF_WORK, *_OF_DEVICES, *_OF_KAFKA, *_OF_POLICY, "shift", "report", "contact",
                 "audit_entry", "audit_head", "erasure", "schema_migration",
             ),
             "account": _ACCOUNT,
@@ -50,18 +52,22 @@ ROLES: Final[Mapping[str, Grants]] = {
             *_OF_INCIDENTS, *_OF_WORK, *_OF_DEVICES, *_OF_KAFKA, "report", "contact", "audit_entry", "audit_head"
         ),
         "UPDATE": _all(
-            "incident", "deadline", "officer", "assignment", "sensor", "wifi_node", "contact", "audit_head", *_OF_KAFKA
+            "incident", "deadline", "officer", "assignment", "offering", "sensor", "wifi_node", "contact",
+            "audit_head", *_OF_KAFKA
         ) | {
             "audit_entry": _OF_SEALER,
             # when its time is over
             "report": ("description", "address"),
         },
-        "DELETE": _all("contact", "deadline", "outbox", "dead_letter", "breaker", "kpi", "session", "command_receipt"),
+        "DELETE": _all(
+            "contact", "deadline", "offering", "outbox", "dead_letter", "breaker", "kpi", "session", "command_receipt"
+        ),
     },
     # no phone numbers: nothing of the desk's shows them
     "patriot_desk": {
         "SELECT": _all(
-            *_OF_INCIDENTS, *_OF_WORK, *_OF_POLICY, "sensor", "wifi_node", "report", "account", "session", "device_key",
+            *_OF_INCIDENTS, *_OF_WORK, *_OF_POLICY, "shift", "sensor", "wifi_node", "report", "account", "session",
+            "device_key",
             "command_receipt", "schema_migration", "audit_entry", "audit_head",
         ) | {
             # whether a report came: no value of a record
@@ -69,11 +75,11 @@ ROLES: Final[Mapping[str, Grants]] = {
             "dead_letter": ("topic", "headers", "state"),
         },
         "INSERT": _all(
-            *_OF_INCIDENTS, *_OF_POLICY, "assignment", "assignment_history", "session", "command_receipt", "outbox",
+            *_OF_INCIDENTS, *_OF_POLICY, *_OF_OFFERS, "shift", "session", "command_receipt", "outbox",
             "audit_entry",
         ),
-        "UPDATE": _all("incident", "deadline", "officer", "assignment", "command_receipt"),
-        "DELETE": _all("deadline", "session", "command_receipt"),
+        "UPDATE": _all("incident", "deadline", "officer", "assignment", "offering", "shift", "command_receipt"),
+        "DELETE": _all("deadline", "offering", "shift", "session", "command_receipt"),
     },
 }  # fmt: skip
 

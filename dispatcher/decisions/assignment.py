@@ -63,6 +63,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     status: AssignmentStatus
     #: Why this officer was chosen.
     because: tuple[str, ...] = ()
+    #: A person has asked for just this officer: nobody else's yes takes the offer back.
+    named: bool = False
     #: PostgreSQL's clock, as all times below.
     offered_at: datetime
     updated_at: datetime
@@ -128,6 +130,7 @@ def offer(
     now: datetime,
     answer_within: timedelta,
     because: Iterable[str] = (),
+    named: bool = False,
 ) -> tuple[Assignment, Step]:
     """A new assignment: the officer is asked and should answer within `answer_within`."""
     assignment = Assignment(
@@ -139,6 +142,7 @@ def offer(
         agency=agency,
         status=S.OFFERED,
         because=tuple(because),
+        named=named,
         offered_at=now,
         updated_at=now,
         answer_due_at=now + answer_within,

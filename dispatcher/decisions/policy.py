@@ -10,6 +10,7 @@ import msgspec
 from dispatcher.decisions import sla
 from dispatcher.decisions.calendar import OFFICE, Calendar
 from dispatcher.decisions.sla import OFFICE_HOURS, PROMISES, Promise
+from dispatcher.decisions.staffing import Staffing, staffing_of
 from schemas.place import AgencyRef
 from schemas.vocabulary import Category, ClockKind, Priority
 
@@ -21,6 +22,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 0
     calendars: Mapping[str, Calendar] = MappingProxyType({OFFICE_HOURS: OFFICE})
     promises: tuple[Promise, ...] = PROMISES
+    #: Who may be sent, how many go, and where rules ask by themselves.
+    staffing: tuple[Staffing, ...] = ()
 
     def promise(
         self, clock: ClockKind, category: Category, priority: Priority, agency: AgencyRef | None
@@ -43,6 +46,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         """How long an officer who is asked now has to answer; an hour where nothing is promised."""
         due = self.due(now, ClockKind.ACCEPT, category, priority, agency)
         return due - now if due else timedelta(hours=1)
+
+    def staffing_of(self, category: Category, agency: AgencyRef | None) -> Staffing:
+        """Who may be sent to such an incident, and how many."""
+        return staffing_of(self.staffing, category, agency)
 
     def calendar(self, promise: Promise) -> Calendar:
         """The calendar that a promise names; the office's where that is gone."""

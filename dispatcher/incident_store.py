@@ -6,7 +6,7 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from dispatcher import audit_store, deadline_store, outbox_store
+from dispatcher import audit_store, deadline_store, outbox_store, playback_store
 from dispatcher.decisions.cells import cell_of
 from dispatcher.decisions.change import Change as Change
 from dispatcher.decisions.change import Decision as Decision
@@ -27,7 +27,8 @@ COLUMNS: Final = (
     "id, version, category, status, priority, regency, agency, co_agencies, kecamatan, kelurahan, lat, lon,"
     " place_precision, address, named_places, transferred_to, opened_at, updated_at, received_at, last_report_at,"
     " first_look_due_at, due_at, resolved_at, ended_at, report_count, sources, confidence, evidence, officers,"
-    " photo_url, predecessor, on_board, pauses, merged_into, split_from, reopened_at, flags"
+    " photo_url, predecessor, on_board, pauses, merged_into, split_from, reopened_at, flags,"
+    " on_scene_due_at, closes_at, looked_at, on_scene_at, policy_version"
 )
 
 
@@ -54,6 +55,8 @@ def from_row(row: asyncpg.Record) -> Incident:
         address=row["address"],
         named_places=tuple(row["named_places"]),
         transferred_to=row["transferred_to"],
+        skills=tuple(row["skills"]),
+        officers_needed=row["officers_needed"],
         opened_at=row["opened_at"],
         updated_at=row["updated_at"],
         received_at=row["received_at"],
@@ -75,6 +78,11 @@ def from_row(row: asyncpg.Record) -> Incident:
         split_from=row["split_from"],
         reopened_at=row["reopened_at"],
         flags=tuple(row["flags"]),
+        on_scene_due_at=row["on_scene_due_at"],
+        closes_at=row["closes_at"],
+        looked_at=row["looked_at"],
+        on_scene_at=row["on_scene_at"],
+        policy_version=row["policy_version"],
     )
 
 
@@ -101,7 +109,7 @@ async def select_board(connection: Connection) -> list[Outgoing]:
 
 
 async def save(connection: Connection, changes: Sequence[Change]) -> None:
-    """Write incidents, history, decisions, evidence, audit, deadlines and outbox rows. Those of `before` must be locked.
+    """Write incidents, history, decisions, evidence, audit, deadlines, the board and the outbox; lock `before` first.
 
     Raises `StaleVersion` when one is not the version that `before` says: the second fence behind the lock.
     """
@@ -115,7 +123,9 @@ async def save(connection: Connection, changes: Sequence[Change]) -> None:
     decision_ids = await _append_reasons(connection, changes)
     await audit_store.record_changes(connection, changes, keys, decision_ids)
     await deadline_store.schedule(connection, changes)
-    await outbox_store.add(connection, [record for change in changes for record in _outgoing(change)])
+    outgoing = [record for change in changes for record in _outgoing(change)]
+    await playback_store.keep(connection, outgoing)
+    await outbox_store.add(connection, outgoing)
 
 
 def _values(incident: Incident) -> tuple[object, ...]:
@@ -159,6 +169,8 @@ def _values(incident: Incident) -> tuple[object, ...]:
         incident.split_from,
         incident.reopened_at,
         list(incident.flags),
+        list(incident.skills),
+        incident.officers_needed,
     )
 
 
@@ -166,7 +178,8 @@ _NAMES: Final = (
     "id, version, category, title, status, priority, regency, agency, co_agencies, kecamatan, kelurahan, lat, lon,"
     " place_precision, cell, address, named_places, transferred_to, opened_at, updated_at, received_at,"
     " last_report_at, first_look_due_at, due_at, resolved_at, ended_at, report_count, sources, confidence, evidence,"
-    " officers, photo_url, predecessor, on_board, pauses, merged_into, split_from, reopened_at, flags"
+    " officers, photo_url, predecessor, on_board, pauses, merged_into, split_from, reopened_at, flags,"
+    " on_scene_due_at, closes_at, looked_at, on_scene_at, policy_version"
 )
 _COUNT: Final = len(_NAMES.split(","))
 _PLACES: Final = ", ".join(f"${n}" for n in range(1, _COUNT + 1))
@@ -216,18 +229,25 @@ async def _append_history(connection: Connection, events: Sequence[Event], keys:
     )
 
 
+def _by(change: Change, decision: Decision) -> tuple[str | None, str | None, int | None]:
+    """Who decided, and by which rule."""
+    actor = change.events[-1].actor if change.events else None
+    return (actor, decision.rule.name, decision.rule.version) if decision.rule else (actor, None, None)
+
+
 async def _append_reasons(connection: Connection, changes: Sequence[Change]) -> list[int]:
     """The ids that the decisions have got, in their order."""
     ids: list[int] = []
     decisions = [
-        (c.after.id, d.report_id, d.judgement, d.outcome, d.score, list(d.because), c.after.updated_at)
+        (c.after.id, d.report_id, d.judgement, d.outcome, d.score, list(d.because), c.after.updated_at, *_by(c, d))
         for c in changes
         for d in c.decisions
     ]
     if decisions:
         written = await connection.fetchmany(
-            "INSERT INTO incident_decision (incident_id, report_id, judgement, outcome, score, because, at)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+            "INSERT INTO incident_decision"
+            " (incident_id, report_id, judgement, outcome, score, because, at, actor, rule, rule_version)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
             decisions,
         )
         ids = [row["id"] for row in written]

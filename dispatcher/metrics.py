@@ -74,6 +74,8 @@ DEADLINE_DELAY: Final = Histogram(
     "How late deadlines fired",
     buckets=(0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600),
 )
+AUDIT_SEALED: Final = Counter("patriot_dispatcher_audit_sealed_total", "Entries of the audit that were chained")
+AUDIT_UNSEALED: Final = Gauge("patriot_dispatcher_audit_unsealed", "Entries of the audit that wait to be chained")
 
 
 def start_at_zero(consumers: tuple[str, ...], shards: int) -> None:

@@ -12,8 +12,8 @@ _PORT: Final = 8082
 class DispatcherSettings(ServiceSettings):
     """Settings of `patriot dispatcher`; each is `PATRIOT_<NAME>` in the environment."""
 
-    #: The dispatcher signs nothing.
-    secret: str = ""
+    #: Signs where the audit's chain ends; without it that stays unsigned, and `patriot audit verify` says so.
+    secret: str = Field(default="", pattern="^([0-9a-f]{64})?$")
     #: Port of health and metrics; without it PATRIOT_PORT, if that is given.
     dispatcher_port: int = Field(default=_PORT, ge=0, le=65535)
     #: Connections to PostgreSQL, those of the relays apart.

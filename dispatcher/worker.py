@@ -6,12 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 from dispatcher import metrics, outbox_store
+from dispatcher.audit_signature import Signer
 from dispatcher.clocks import Clocks
 from dispatcher.consumer import Consumer, ConsumerOptions
 from dispatcher.effects import Effects
 from dispatcher.maintenance import Maintenance
 from dispatcher.pulse import Pulse
 from dispatcher.relay import Relay
+from dispatcher.sealer import Sealer
 from dispatcher.settings import DispatcherSettings
 from dispatcher.supervise import Supervised
 from dispatcher.whole_board import WholeBoard
@@ -52,6 +54,7 @@ class Worker:
             Supervised("pulse", self.pulse.run),
             Supervised("clocks", clocks.run),
             Supervised("maintenance", maintenance.run),
+            Supervised("sealer", Sealer(pool, Signer(settings.secret_bytes) if settings.secret else None).run),
             *beside,
         ]
         metrics.start_at_zero(tuple(consumer.name for consumer in self.consumers), outbox_store.SHARDS)

@@ -1,7 +1,8 @@
 """What each service may do in the database, as data: no more than it needs. Who migrates owns everything.
 
-The roles cannot log in; a login is made a member: `CREATE ROLE ingest LOGIN PASSWORD '…' IN ROLE patriot_ingest`.
-The feed has no business with the database.
+The roles cannot log in; a login is made a member: `CREATE ROLE ingest LOGIN PASSWORD '…' IN ROLE patriot_ingest`. The
+desk sets its role on every connection, whoever it logs in as, so that row-level security holds for it in every
+installation; for that whoever migrates may become it. The feed has no business with the database.
 """
 
 from collections.abc import Mapping
@@ -9,8 +10,11 @@ from typing import Final
 
 from infra.postgres import Connection
 
-#: Everything of an account but its password's hash.
-_ACCOUNT: Final = ("username", "display_name", "role", "agencies", "kecamatan", "created_at", "disabled_at")
+#: Everything of an account but what its owner knows and has.
+_ACCOUNT: Final = (
+    "username", "display_name", "role", "agencies", "kecamatan", "kelurahan", "created_at", "disabled_at",
+    "must_change_password",
+)  # fmt: skip
 
 Columns = tuple[str, ...]
 #: Per privilege the tables, with the columns where it is not all of them.
@@ -26,6 +30,8 @@ _OF_KAFKA: Final = ("consumer_offset", "seen_event", "dead_letter", "breaker", "
 _OF_POLICY: Final = ("policy",)
 #: What each sealed entry has beside what it tells.
 _OF_SEALER: Final = ("seq", "hash")
+#: What every change of an incident is told to besides: the board as it was, and the audit.
+_OF_TRUST: Final = ("board_row", "board_stay", "audit_entry")
 
 
 def _all(*tables: str) -> dict[str, Columns]:
@@ -41,7 +47,7 @@ ROLES: Final[Mapping[str, Grants]] = {
         "SELECT": {
             **_all(
                 *_OF_INCIDENTS, *_OF_WORK, *_OF_DEVICES, *_OF_KAFKA, *_OF_POLICY, "shift", "report", "contact",
-                "audit_entry", "audit_head", "erasure", "schema_migration",
+                *_OF_TRUST, "audit_head", "erasure", "schema_migration",
             ),
             "account": _ACCOUNT,
             # to sweep what is past its time, so many rows at once
@@ -49,26 +55,27 @@ ROLES: Final[Mapping[str, Grants]] = {
             "command_receipt": ("at", "ctid"),
         },
         "INSERT": _all(
-            *_OF_INCIDENTS, *_OF_WORK, *_OF_DEVICES, *_OF_KAFKA, "report", "contact", "audit_entry", "audit_head"
+            *_OF_INCIDENTS, *_OF_WORK, *_OF_DEVICES, *_OF_KAFKA, "report", "contact", *_OF_TRUST, "audit_head"
         ),
         "UPDATE": _all(
             "incident", "deadline", "officer", "assignment", "offering", "sensor", "wifi_node", "contact",
-            "audit_head", *_OF_KAFKA
+            "audit_head", "board_stay", *_OF_KAFKA
         ) | {
             "audit_entry": _OF_SEALER,
             # when its time is over
             "report": ("description", "address"),
         },
         "DELETE": _all(
-            "contact", "deadline", "offering", "outbox", "dead_letter", "breaker", "kpi", "session", "command_receipt"
+            "contact", "deadline", "offering", "outbox", "dead_letter", "breaker", "kpi", "session", "command_receipt",
+            "board_row", "board_stay",
         ),
     },
-    # no phone numbers: nothing of the desk's shows them
+    # each under its row-level security: infra/migrations/0006_access.sql
     "patriot_desk": {
         "SELECT": _all(
             *_OF_INCIDENTS, *_OF_WORK, *_OF_POLICY, "shift", "sensor", "wifi_node", "report", "account", "session",
             "device_key",
-            "command_receipt", "schema_migration", "audit_entry", "audit_head",
+            "command_receipt", "schema_migration", *_OF_TRUST, "audit_head", "handover",
         ) | {
             # whether a report came: no value of a record
             "consumer_offset": ("topic", "as_of"),
@@ -76,9 +83,11 @@ ROLES: Final[Mapping[str, Grants]] = {
         },
         "INSERT": _all(
             *_OF_INCIDENTS, *_OF_POLICY, *_OF_OFFERS, "shift", "session", "command_receipt", "outbox",
-            "audit_entry",
+            *_OF_TRUST, "handover",
         ),
-        "UPDATE": _all("incident", "deadline", "officer", "assignment", "offering", "shift", "command_receipt"),
+        "UPDATE": _all(
+            "incident", "deadline", "officer", "assignment", "offering", "shift", "command_receipt", "board_stay"
+        ) | {"handover": ("taken_at", "remark")},
         "DELETE": _all("deadline", "offering", "shift", "session", "command_receipt"),
     },
 }  # fmt: skip
@@ -87,27 +96,45 @@ ROLES: Final[Mapping[str, Grants]] = {
 _MORE: Final = (
     "GRANT SELECT, UPDATE ON SEQUENCE outbox_seq_seq TO patriot_dispatcher",
     "GRANT EXECUTE ON FUNCTION add_day(text, date), drop_day(text, date) TO patriot_dispatcher",
+    "GRANT EXECUTE ON FUNCTION agencies_around(text), incidents_of_code(text) TO patriot_desk",
 )
+
+
+async def make(connection: Connection) -> None:
+    """Make the roles that are missing. Call it before migrations: policies name roles.
+
+    Raises `asyncpg.InsufficientPrivilegeError` when some are missing and we may not make roles.
+    """
+    there = {row["rolname"] for row in await connection.fetch("SELECT rolname FROM pg_roles WHERE rolname = ANY($1)", list(ROLES))}
+    for role in ROLES:
+        if role not in there:
+            # Others may make them at this moment: roles belong to the server, not to the database.
+            await connection.execute(
+                f"DO $$ BEGIN CREATE ROLE {role} NOLOGIN;"
+                " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+            )
 
 
 async def grant(connection: Connection) -> list[str]:
     """Make the roles that are missing and give each just this; returns their names. Safe twice.
 
-    Raises `asyncpg.InsufficientPrivilegeError` when we may not make roles.
+    Raises `asyncpg.InsufficientPrivilegeError` when we may not.
     """
+    await make(connection)
+    commands = []
+    for role, grants in ROLES.items():
+        commands += [
+            f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}",
+            f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {role}",
+            f"GRANT USAGE ON SCHEMA public TO {role}",
+        ]
+        for privilege, tables in grants.items():
+            for table, columns in tables.items():
+                only = f" ({', '.join(columns)})" if columns else ""
+                commands.append(f"GRANT {privilege}{only} ON {table} TO {role}")
     async with connection.transaction():
-        for role, grants in ROLES.items():
-            await connection.execute(
-                f"DO $$ BEGIN CREATE ROLE {role} NOLOGIN;"
-                " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
-            )
-            await connection.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}")
-            await connection.execute(f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {role}")
-            await connection.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
-            for privilege, tables in grants.items():
-                for table, columns in tables.items():
-                    only = f" ({', '.join(columns)})" if columns else ""
-                    await connection.execute(f"GRANT {privilege}{only} ON {table} TO {role}")
-        for more in _MORE:
-            await connection.execute(more)
+        # In one command: a hundred ways to the server and back are a part of every start.
+        await connection.execute(";".join([*commands, *_MORE]))
+        if not await connection.fetchval("SELECT pg_has_role(current_user, 'patriot_desk', 'SET')"):
+            await connection.execute("GRANT patriot_desk TO CURRENT_USER WITH INHERIT FALSE, SET TRUE")
     return list(ROLES)

@@ -1,0 +1,116 @@
+"""The board as it was: every row of an incident that goes out to the feed is kept, in the transaction that puts it out.
+
+What is shown of a past moment is thus what the feed was sent, byte for byte; the feed had it as soon as the relay did
+its work, a few hundredths of a second later.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from dispatcher.outbox_store import Outgoing
+from infra.postgres import Connection
+from schemas import topics
+from schemas.feed import Tags
+from schemas.vocabulary import FeedChannel
+
+_PREFIX: Final = f"{FeedChannel.INCIDENTS}:"
+_tags: Final = msgspec.json.Decoder(dict[str, str]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class BoardThen:
+    """The rows of a moment as JSON objects, newest change first."""
+
+    rows: tuple[bytes, ...]
+    #: From when on the board is known; None while nothing is.
+    known_since: datetime | None
+
+
+async def keep(connection: Connection, outgoing: Iterable[Outgoing]) -> None:
+    """Keep what of `outgoing` goes to the board's incidents. Their rows must be locked or new."""
+    shown, come, gone = [], [], []
+    for record in outgoing:
+        if record.topic != topics.FEED.name or not record.key.startswith(_PREFIX):
+            continue
+        incident_id = record.key.removeprefix(_PREFIX)
+        if record.value is None:
+            gone.append(incident_id)
+            continue
+        tags = _tags(record.headers[topics.HEADER_TAGS])
+        shown.append((incident_id, _agencies(tags), tags.get("kecamatan"), record.value))
+        if topics.HEADER_TAGS_BEFORE not in record.headers:
+            come.append(incident_id)
+    if shown:
+        await connection.executemany(
+            "INSERT INTO board_row (incident_id, agencies, kecamatan, row) VALUES ($1, $2, $3, $4)", shown
+        )
+    if come:
+        await connection.execute(
+            "INSERT INTO board_stay (incident_id, during)"
+            " SELECT id, tstzrange(clock_timestamp(), NULL) FROM unnest($1::text[]) AS u (id)",
+            come,
+        )
+    if gone:
+        await connection.execute(
+            "UPDATE board_stay SET during = tstzrange(lower(during), clock_timestamp())"
+            " WHERE incident_id = ANY($1) AND upper_inf(during)",
+            gone,
+        )
+
+
+async def keep_unknown(connection: Connection, board: Sequence[Outgoing]) -> int:
+    """Take in, as from now on, what an older release has put on the board (`board`: all that is on it) or taken off it.
+    Call it in a transaction that sees one moment (repeatable read). Answers how many rows were not known."""
+    ids = [record.key.removeprefix(_PREFIX) for record in board]
+    await connection.execute(
+        "UPDATE board_stay SET during = tstzrange(lower(during), clock_timestamp())"
+        " WHERE upper_inf(during) AND incident_id <> ALL($1)",
+        ids,
+    )
+    known = await connection.fetch(
+        "SELECT incident_id FROM board_stay WHERE incident_id = ANY($1) AND upper_inf(during)", ids
+    )
+    strangers = set(ids) - {row["incident_id"] for row in known}
+    await keep(connection, [record for record, one in zip(board, ids, strict=True) if one in strangers])
+    return len(strangers)
+
+
+async def select_board(
+    connection: Connection, at: datetime, *, agencies: Sequence[str] = (), kecamatan: str | None = None
+) -> BoardThen:
+    """The board of incidents at a moment that is past, for who sees these agencies (none: all) and this kecamatan."""
+    rows = await connection.fetch(
+        "SELECT r.row FROM board_stay s CROSS JOIN LATERAL ("
+        "   SELECT b.at, b.agencies, b.kecamatan, b.row FROM board_row b"
+        "    WHERE b.incident_id = s.incident_id AND b.at <= $1 ORDER BY b.at DESC LIMIT 1) AS r"
+        " WHERE s.during @> $1::timestamptz"
+        " AND ($2::text[] = '{}' OR r.agencies && $2) AND ($3::text IS NULL OR r.kecamatan = $3)"
+        " ORDER BY r.at DESC, s.incident_id",
+        at,
+        list(agencies),
+        kecamatan,
+    )
+    since: datetime | None = await connection.fetchval("SELECT min(lower(during)) FROM board_stay")
+    return BoardThen(tuple(row["row"] for row in rows), since)
+
+
+async def sweep(connection: Connection, before: datetime, most: int) -> int:
+    """Forget rows that no moment after `before` shows, `most` at most; answers how many."""
+    await connection.execute("DELETE FROM board_stay WHERE NOT upper_inf(during) AND upper(during) < $1", before)
+    done: str = await connection.execute(
+        "DELETE FROM board_row WHERE ctid = ANY(ARRAY(SELECT b.ctid FROM board_row b WHERE b.at < $1"
+        "   AND (EXISTS (SELECT FROM board_row n WHERE n.incident_id = b.incident_id AND n.at > b.at AND n.at <= $1)"
+        "     OR NOT EXISTS (SELECT FROM board_stay s WHERE s.incident_id = b.incident_id)) LIMIT $2))",
+        before,
+        most,
+    )
+    return int(done.split()[-1])
+
+
+def _agencies(tags: Tags) -> list[str]:
+    listed = [tags.get("agency", ""), *tags.get("co_agencies", "").split(",")]
+    return [agency for agency in listed if agency]

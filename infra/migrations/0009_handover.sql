@@ -1,0 +1,41 @@
+-- The board as it was at any moment, and shifts that are handed over.
+
+CREATE TABLE board_row (
+    incident_id text NOT NULL,
+    at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    agencies    text[] NOT NULL,
+    kecamatan   text,
+    row         bytea NOT NULL
+);
+CREATE INDEX board_row_incident ON board_row (incident_id, at DESC);
+COMMENT ON TABLE board_row IS
+    'dispatcher/playback_store.py. Appended: each row of an incident as it went to the board, in JSON; agencies and '
+    'kecamatan say who could see it';
+
+CREATE TABLE board_stay (
+    incident_id text NOT NULL,
+    during      tstzrange NOT NULL
+);
+CREATE INDEX board_stay_during ON board_stay USING gist (during);
+CREATE INDEX board_stay_incident ON board_stay (incident_id);
+CREATE INDEX board_stay_since ON board_stay (lower(during));
+COMMENT ON TABLE board_stay IS
+    'dispatcher/playback_store.py. From when until when an incident was on the board; without an end: it is';
+
+CREATE TABLE handover (
+    id        text PRIMARY KEY,
+    scope     text NOT NULL,
+    since     timestamptz NOT NULL,
+    giver     text NOT NULL,
+    given_at  timestamptz NOT NULL,
+    taker     text NOT NULL,
+    taken_at  timestamptz,
+    note      text NOT NULL DEFAULT '',
+    remark    text,
+    content   jsonb NOT NULL,
+    digest    text NOT NULL
+);
+CREATE INDEX handover_scope ON handover (scope, given_at DESC, id DESC);
+COMMENT ON TABLE handover IS
+    'dispatcher/desk/handover_store.py. What one shift told the next: content stays as it was signed, by the giver when '
+    'it is made and by the taker once; digest is of the content and stands in the audit for both';

@@ -6,6 +6,8 @@ import msgspec
 
 from dispatcher.decisions.calendar import Calendar
 from dispatcher.decisions.policy import DEFAULT_POLICY, Policy
+from dispatcher.decisions.reference import Agency, CategoryEntry
+from dispatcher.decisions.rule import RuleSet
 from dispatcher.decisions.sla import Promise
 from dispatcher.decisions.staffing import Staffing
 from infra.postgres import Connection
@@ -14,6 +16,9 @@ from infra.postgres import Connection
 PARTS: Final[dict[str, object]] = {
     "calendars": dict[str, Calendar],
     "promises": tuple[Promise, ...],
+    "rules": RuleSet,
+    "agencies": tuple[Agency, ...],
+    "categories": tuple[CategoryEntry, ...],
     "staffing": tuple[Staffing, ...],
 }
 

@@ -7,6 +7,8 @@ from typing import Final
 import msgspec
 
 from dispatcher.decisions.judgement import Located
+from dispatcher.decisions.routing import Words
+from dispatcher.decisions.tally import Reported
 from infra.postgres import Connection
 from schemas.report import ContactGiven, ReportSubmitted
 
@@ -63,6 +65,14 @@ async def told(connection: Connection, incident_ids: Sequence[str], newest: int)
     return {row["id"]: Told(row["received_at"], (row["text"], *row["texts"])) for row in rows}
 
 
+async def first_words(connection: Connection, incident_id: str) -> Words | None:
+    """What the first report of an incident says; None when it has none."""
+    row = await connection.fetchrow(
+        "SELECT address, description FROM report WHERE incident_id = $1 ORDER BY received_at, id LIMIT 1", incident_id
+    )
+    return Words(row["address"], row["description"]) if row else None
+
+
 _INSERT: Final = (
     "INSERT INTO report (id, tracking_code, incident_id, channel, category, description, lat, lon, address, regency,"
     " kecamatan, kelurahan, photos, submitted_by, observed_at, submitted_at, received_at)"
@@ -97,6 +107,58 @@ async def insert(connection: Connection, reports: Sequence[PlacedReport]) -> Non
             for placed in reports
         ],
     )
+
+
+async def move(
+    connection: Connection, source: str, target: str, at: datetime, *, only: Sequence[str] | None = None
+) -> None:
+    """Put an incident's reports (or only these) into another one, for good: undoing is another move.
+
+    Both incidents must be locked. With `only` it becomes their home: they were never the other one's matter.
+    """
+    await connection.execute(
+        "WITH moved AS (UPDATE report SET incident_id = $2,"
+        " home = CASE WHEN $4::text[] IS NULL THEN coalesce(home, incident_id) ELSE $2 END"
+        " WHERE incident_id = $1 AND ($4::text[] IS NULL OR id = ANY($4)) RETURNING id)"
+        " INSERT INTO report_move (report_id, at, from_incident, to_incident) SELECT id, $3, $1, $2 FROM moved",
+        source,
+        target,
+        at,
+        None if only is None else list(only),
+    )
+
+
+async def bring_home(connection: Connection, holder: str, home: str, homes: Sequence[str], at: datetime) -> None:
+    """Bring the reports whose home is one of `homes` from the incident that has them back to `home`.
+
+    Both incidents must be locked.
+    """
+    await connection.execute(
+        "WITH moved AS (UPDATE report SET incident_id = $2 WHERE incident_id = $1 AND home = ANY($3) RETURNING id)"
+        " INSERT INTO report_move (report_id, at, from_incident, to_incident) SELECT id, $4, $1, $2 FROM moved",
+        holder,
+        home,
+        list(homes),
+        at,
+    )
+
+
+async def belonging_to(connection: Connection, incident_id: str) -> list[Reported]:
+    """An incident's reports as far as they count, oldest first."""
+    rows = await connection.fetch(
+        "SELECT id, received_at, lat, lon, photos FROM report WHERE incident_id = $1 ORDER BY received_at, id",
+        incident_id,
+    )
+    return [
+        Reported(
+            row["id"],
+            row["received_at"],
+            row["lat"],
+            row["lon"],
+            f"/api/v1/photos/{row['photos'][0]['id']}" if row["photos"] else None,
+        )
+        for row in rows
+    ]
 
 
 async def upsert_contacts(connection: Connection, contacts: Sequence[ContactGiven]) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dispatcher.decisions.incident import Event, Incident
+from dispatcher.decisions.rule import RuleRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,8 @@ class Decision:
     because: tuple[str, ...]
     score: float | None = None
     report_id: str | None = None
+    #: The routing rule that decided, with `route`; without one a person did, or no rule was asked.
+    rule: RuleRef | None = None
 
 
 @dataclass(frozen=True, slots=True)

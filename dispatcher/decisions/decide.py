@@ -11,8 +11,9 @@ from dispatcher.decisions.incident import Incident, move, new_id, opened
 from dispatcher.decisions.policy import DEFAULT_POLICY, Policy
 from dispatcher.decisions.prioritise import highest, prioritise
 from dispatcher.decisions.routing import Routing, route
+from dispatcher.decisions.rule import Case, case_of
 from dispatcher.decisions.sighting import SENSOR, WIFI, Sighting
-from schemas.vocabulary import ClockKind, IncidentStatus, ReportChannel
+from schemas.vocabulary import ClockKind, IncidentStatus, Priority, ReportChannel
 
 #: The dispatcher as an actor in the history.
 ACTOR: Final = "dispatcher"
@@ -38,8 +39,9 @@ def decide(
 
 def _open(sighting: Sighting, grouping: Grouping, now: datetime, policy: Policy) -> Change:
     located, category = sighting.located, sighting.category
-    routing = route(category, located, sure=sighting.sure)
     weight = _weight(sighting, reports_before=0)
+    urgency, _ = prioritise(category, at_least=Priority.NORMAL, emergency=sighting.emergency, evidence=weight)
+    routing = route(_case(sighting, urgency, policy), policy, sure=sighting.sure)
     priority, why_so_urgent = prioritise(
         category, at_least=routing.priority, emergency=sighting.emergency, evidence=weight
     )
@@ -79,11 +81,13 @@ def _open(sighting: Sighting, grouping: Grouping, now: datetime, policy: Policy)
         _MOVED[routing.status],
         actor=ACTOR,
         now=now,
-        note=", ".join(routing.because) if handed_over else None,
+        note=routing.told,
         public=handed_over,
         agency=routing.agency,
         co_agencies=routing.co_agencies,
         transferred_to=routing.transferred_to,
+        skills=routing.skills,
+        officers_needed=routing.officers,
     )
     decisions = [
         *sighting.decisions,
@@ -133,8 +137,10 @@ def _join(sighting: Sighting, incident: Incident, grouping: Grouping, now: datet
 def _out_of_triage(sighting: Sighting, joined: Change, now: datetime, policy: Policy) -> Change:
     """What waits for a person's look is routed when a report that is sure tells of the same."""
     incident = joined.after
-    routing = route(incident.category, sighting.located, sure=sighting.sure)
-    if incident.status is not IncidentStatus.TRIAGE or routing.status is not IncidentStatus.ROUTED:
+    if incident.status is not IncidentStatus.TRIAGE:
+        return joined
+    routing = route(_case(sighting, incident.priority, policy), policy, sure=sighting.sure)
+    if routing.status is not IncidentStatus.ROUTED:
         return joined
     after, event = move(
         incident,
@@ -145,8 +151,23 @@ def _out_of_triage(sighting: Sighting, joined: Change, now: datetime, policy: Po
         agency=routing.agency,
         co_agencies=routing.co_agencies,
         priority=highest((incident.priority, routing.priority)),
+        skills=routing.skills,
+        officers_needed=routing.officers,
     )
     return joined.then(Change(incident, after, (event,), (_why_routed(routing, sighting),)))
+
+
+def _case(sighting: Sighting, priority: Priority, policy: Policy) -> Case:
+    return case_of(
+        sighting.category,
+        sighting.located,
+        address=sighting.given_address,
+        words=sighting.text,
+        source=sighting.source,
+        priority=priority,
+        at=sighting.arrived_at,
+        calendar=policy.office,
+    )
 
 
 def _weight(sighting: Sighting, *, reports_before: int) -> float:
@@ -169,8 +190,7 @@ def _evidence(sighting: Sighting, weight: float) -> Evidence:
 
 
 def _why_routed(routing: Routing, sighting: Sighting) -> Decision:
-    outcome = str(routing.agency) if routing.agency else routing.transferred_to or routing.status.value
-    return Decision("route", outcome, routing.because, report_id=sighting.report_id)
+    return Decision("route", routing.outcome, routing.because, report_id=sighting.report_id, rule=routing.rule)
 
 
 def _what(sighting: Sighting) -> dict[str, str]:

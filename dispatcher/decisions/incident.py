@@ -126,6 +126,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     named_places: tuple[str, ...] = ()
     #: Where custody went, when `transferred`.
     transferred_to: str | None = None
+    #: What the rule that routed it asks of officers: what each can do, and how many go.
+    skills: tuple[str, ...] = ()
+    officers_needed: int = 1
     #: Every time on hold, oldest first; the last one lasts while it is `on_hold`.
     pauses: tuple[Pause, ...] = ()
     #: The incident that has its reports, when `merged`.
@@ -142,8 +145,17 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     #: The broker's time of its newest report or reading.
     received_at: datetime
     last_report_at: datetime
+    #: Found by `dispatcher.decisions.clock.timed`; null while a clock stands still or nothing is promised.
     first_look_due_at: datetime | None = None
+    on_scene_due_at: datetime | None = None
     due_at: datetime | None = None
+    #: When it closes by itself, while `resolved`.
+    closes_at: datetime | None = None
+    #: When it was first known whose it is, and when the first officer was there.
+    looked_at: datetime | None = None
+    on_scene_at: datetime | None = None
+    #: The policy that the due times follow from; -1 before there was one.
+    policy_version: int = -1
     resolved_at: datetime | None = None
     ended_at: datetime | None = None
     report_count: int = 0

@@ -9,6 +9,9 @@ import msgspec
 
 from dispatcher.decisions import sla
 from dispatcher.decisions.calendar import OFFICE, Calendar
+from dispatcher.decisions.default_rules import DEFAULT_RULES
+from dispatcher.decisions.reference import Agency, CategoryEntry
+from dispatcher.decisions.rule import RuleSet
 from dispatcher.decisions.sla import OFFICE_HOURS, PROMISES, Promise
 from dispatcher.decisions.staffing import Staffing, staffing_of
 from schemas.place import AgencyRef
@@ -24,6 +27,17 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     promises: tuple[Promise, ...] = PROMISES
     #: Who may be sent, how many go, and where rules ask by themselves.
     staffing: tuple[Staffing, ...] = ()
+
+    #: Whose an incident is.
+    rules: RuleSet = DEFAULT_RULES
+    #: What was edited of the names of agencies and categories.
+    agencies: tuple[Agency, ...] = ()
+    categories: tuple[CategoryEntry, ...] = ()
+
+    @property
+    def office(self) -> Calendar:
+        """Which days are workdays for everybody."""
+        return self.calendars.get(OFFICE_HOURS, OFFICE)
 
     def promise(
         self, clock: ClockKind, category: Category, priority: Priority, agency: AgencyRef | None

@@ -21,11 +21,27 @@ class Road(NamedTuple):
 
 #: Behind these words a road is where somebody goes to or comes from, or what stands beside the place.
 _NOT_THERE: Final = frozenset(
-    "arah menuju ke dari dr jurusan tujuan mengarah kolong bawah dekat depan samping belakang seberang".split()
+    [
+        "arah",
+        "menuju",
+        "ke",
+        "dari",
+        "dr",
+        "jurusan",
+        "tujuan",
+        "mengarah",
+        "kolong",
+        "bawah",
+        "dekat",
+        "depan",
+        "samping",
+        "belakang",
+        "seberang",
+    ]
 )
 #: A motorway has no junctions: behind these words it is a street that leads to it.
 _NOT_ON_TOLL: Final = _NOT_THERE | frozenset(
-    "keluar exit masuk akses pintu simpang perempatan pertigaan merah jembatan flyover".split()
+    ["keluar", "exit", "masuk", "akses", "pintu", "simpang", "perempatan", "pertigaan", "merah", "jembatan", "flyover"]
 )
 
 

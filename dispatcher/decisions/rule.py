@@ -1,9 +1,9 @@
 """A routing rule as data: what it asks of a case, and whose the case is then. The first of a set that fits decides."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -11,8 +11,9 @@ from msgspec import Meta
 from dispatcher.decisions.calendar import JAKARTA, Calendar
 from dispatcher.decisions.judgement import Located
 from dispatcher.decisions.place_names import Landmark, mentions
-from dispatcher.decisions.road import Road
+from dispatcher.decisions.road import road_named
 from dispatcher.decisions.spelling import STOP, plain
+from dispatcher.decisions.staffing import Skills
 from schemas.gazetteer import Kecamatan, Kelurahan
 from schemas.geography import PlaceHit
 from schemas.vocabulary import AgencyCode, Category, DayKind, Priority, Regency, RoadAuthority, SightingSource
@@ -21,7 +22,6 @@ from schemas.wire import SEEN, Inbound
 #: Rules of a set, and values of one condition: more cannot be overseen, and looking for shadows stays short.
 MOST_RULES: Final = 200
 _MOST_VALUES: Final = 50
-MOST_OFFICERS: Final = 10
 
 _many: Final = Meta(max_length=_MOST_VALUES)
 #: `06:00-09:00`, the end not included; `22:00-05:00` goes over midnight.
@@ -29,7 +29,6 @@ Hours = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]
 Code = Annotated[str, Meta(max_length=20, pattern=r"^[0-9.]+$(?!\n)", description="Kemendagri code")]
 Words = Annotated[str, Meta(min_length=2, max_length=60, pattern=SEEN)]
 RuleName = Annotated[str, Meta(min_length=1, max_length=100, pattern=SEEN)]
-Skill = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$(?!\n)")]
 
 
 class When(Inbound, frozen=True):
@@ -68,9 +67,9 @@ class Rule(Inbound, frozen=True):
     triage: bool = False
     #: What it begins with.
     priority: Priority = Priority.NORMAL
-    #: What the officer must be able to do.
-    skill: Skill | None = None
-    officers: Annotated[int, Meta(ge=1, le=MOST_OFFICERS)] = 1
+    #: What each officer must be able to do, and how many go, beside what the agency's staffing says.
+    skills: Skills = ()
+    officers: Annotated[int, Meta(ge=1, le=10)] = 1
 
     @property
     def outcome(self) -> str:
@@ -78,6 +77,13 @@ class Rule(Inbound, frozen=True):
         if self.agency is not None:
             return self.agency.value
         return f"transfer to {self.transfer_to}" if self.transfer_to else "triage"
+
+
+class RuleRef(NamedTuple):
+    """The rule that has decided something: its name, in the set of this version."""
+
+    name: str
+    version: int
 
 
 class RuleSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,20 +117,29 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     #: Other areas that it may be in.
     alternatives: tuple[PlaceHit, ...] = ()
 
+    def naming(self, places: Iterable[str]) -> "Case":
+        """The case with these places named too."""
+        named: Case = msgspec.structs.replace(self, places=self.places | frozenset(places))
+        return named
+
 
 def case_of(
     category: Category,
     located: Located,
     *,
-    road: Road | None,
+    address: str | None,
     words: str,
     source: str,
     priority: Priority,
     at: datetime,
     calendar: Calendar,
 ) -> Case:
-    """A case of what was judged of a sighting or an incident. `at`: when it came; `calendar`: the office's."""
+    """A case of what was judged of a sighting or an incident.
+
+    `address` and `words` are the reporter's, and name the road; `at`: when it came; `calendar`: the office's.
+    """
     local = at.astimezone(JAKARTA)
+    road = road_named(f"{address}. {words}" if address else words, located.regency)
     return Case(
         category=category,
         regency=located.regency,

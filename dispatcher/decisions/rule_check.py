@@ -46,7 +46,7 @@ def _of_outcome(rule: Rule) -> Iterator[Flaw]:
         if co_agency is rule.agency or co_agency in rule.co_agencies[:at]:
             yield Flaw(("co_agencies", at), "named already")
     if rule.agency is None:
-        for name in ("co_agencies", "skill"):
+        for name in ("co_agencies", "skills"):
             if getattr(rule, name):
                 yield Flaw((name,), "goes with an agency only")
         if rule.officers > 1:

@@ -46,7 +46,7 @@ class Dead:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Two rules that want different things of `example`; the first decides, and neither is a special case of the other."""
+    """Two rules that want different things of `example`: the first decides, and neither is the other's special case."""
 
     first: int
     second: int

@@ -38,6 +38,8 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     address: str | None = None
     #: The reporter's words; for a sensor the name of its road.
     text: str = ""
+    #: The reporter's own, as it was given.
+    given_address: str | None = None
     #: The broker's time.
     arrived_at: datetime
     photo_url: str | None = None
@@ -76,6 +78,7 @@ def of_report(report: ReportSubmitted, arrived_at: datetime, geography: Geograph
         address=readable_place(located),
         # Without coordinates nothing but the address may say where it is.
         text=report.description if report.lat is not None else f"{report.description} {report.address or ''}".rstrip(),
+        given_address=report.address,
         arrived_at=arrived_at,
         photo_url=f"/api/v1/photos/{report.photos[0].id}" if report.photos else None,
         decisions=(

@@ -77,12 +77,14 @@ class View:
     agencies: frozenset[str] | None = None
     kecamatan: str | None = None
     wanted: Filter | None = None
+    kelurahan: str | None = None
 
     def sees(self, tags: Tags) -> bool:
         """Whether a row with these tags is in it."""
         return (
             (self.agencies is None or self._is_theirs(tags, self.agencies))
             and (self.kecamatan is None or tags.get("kecamatan") == self.kecamatan)
+            and (self.kelurahan is None or tags.get("kelurahan") == self.kelurahan)
             and (self.wanted is None or self.wanted.passes(tags))
         )
 
@@ -101,6 +103,7 @@ class View:
             None if self.agencies is None else sorted(self.agencies),
             self.kecamatan,
             None if self.wanted is None else self.wanted.written(),
+            *([] if self.kelurahan is None else [self.kelurahan]),
         )
         return f"{base}.{sha256(encode(narrowed)).hexdigest()[:8]}"
 
@@ -129,5 +132,6 @@ def view_of(viewer: Viewer, channel: FeedChannel, wanted: Filter | None) -> View
     if viewer.role is None:
         return View(channel, shape, wanted=wanted)
     agencies = frozenset(str(agency) for agency in viewer.agencies) or None
-    kecamatan = viewer.kecamatan if channel is FeedChannel.INCIDENTS else None
-    return View(channel, shape, agencies, kecamatan, wanted)
+    if channel is FeedChannel.OFFICERS:
+        return View(channel, shape, agencies, wanted=wanted)
+    return View(channel, shape, agencies, viewer.kecamatan, wanted, viewer.kelurahan)

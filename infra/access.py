@@ -4,7 +4,7 @@ import hmac
 import secrets
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final
@@ -35,6 +35,15 @@ _LOOK_UP_S: Final = 2.5
 _WAITERS: Final = 100
 
 
+class Duty(StrEnum):
+    """What somebody has to do before a new session is good for anything else."""
+
+    #: The password was somebody else's idea.
+    PASSWORD = "password"  # noqa: S105 - a word, not a secret
+    #: The role asks for a second factor, and there is none yet.
+    TOTP = "totp"
+
+
 class DeviceScope(StrEnum):
     """What a device key may do."""
 
@@ -44,6 +53,7 @@ class DeviceScope(StrEnum):
 
 #: A newer release may have written others.
 _DEVICE_SCOPES: Final = frozenset(DeviceScope)
+_DUTIES: Final = frozenset(Duty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +66,11 @@ class Principal:
     display_name: str = ""
     #: Empty for the whole city (operators, supervisors, executives, admin).
     agencies: tuple[AgencyRef, ...] = ()
+    #: Kemendagri codes of an area; with a kelurahan its kecamatan is there too.
     kecamatan: str | None = None
+    kelurahan: str | None = None
     device_scopes: frozenset[DeviceScope] = field(default_factory=frozenset)
+    owes: frozenset[Duty] = field(default_factory=frozenset)
     #: True when the browser sent it by itself: unsafe methods then need an own Origin.
     by_cookie: bool = False
 
@@ -94,9 +107,24 @@ class Access:
         """Drop a token from this process's cache (sign-out, revocation)."""
         self._cache.pop(token_hash(token), None)
 
-    async def principal(self, request: Request) -> Principal | None:
-        """Who is asking; None for anonymous. Raises 401 for a credential that is not (or no longer) known,
-        403 for a cookie from a foreign page, 503 when PostgreSQL is needed and does not answer."""
+    def forget_person(self, name: str) -> None:
+        """Drop every session of a person from this process's cache (account changed, sessions ended)."""
+        for key in [key for key, (_, found) in self._cache.items() if found is not None and found.name == name]:
+            del self._cache[key]
+
+    async def principal(self, request: Request, *, owing: bool = False) -> Principal | None:
+        """Who is asking; None for anonymous. It is noted in `request.state.principal`.
+
+        Raises 401 for a credential that is not (or no longer) known, 403 for a cookie from a foreign page and, unless
+        `owing`, for who has a `Duty` to do first; 503 when PostgreSQL is needed and does not answer.
+        """
+        found = await self._principal(request)
+        if found is not None and found.owes and not owing:
+            raise _to_do_first(found.owes)
+        request.state.principal = found
+        return found
+
+    async def _principal(self, request: Request) -> Principal | None:
         header = request.headers.get("authorization")
         if header is not None:
             scheme, _, token = header.partition(" ")
@@ -109,11 +137,11 @@ class Access:
         if request.method not in ("GET", "HEAD", "OPTIONS"):
             self._require_own_page(request)
         found = await self._look_up(cookie)
-        return None if found is None else _by_cookie(found)
+        return None if found is None else replace(found, by_cookie=True)
 
-    async def staff(self, request: Request) -> Principal:
-        """A signed-in person; 401 for everybody else."""
-        found = await self.principal(request)
+    async def staff(self, request: Request, *, owing: bool = False) -> Principal:
+        """A signed-in person; 401 for everybody else. The rest as `principal`."""
+        found = await self.principal(request, owing=owing)
         if found is None or not found.is_staff:
             raise Problem(401, "sign-in", "Sign in first.", headers={"WWW-Authenticate": "Bearer"})
         return found
@@ -186,7 +214,7 @@ async def _from_database(connection: Connection, token: str, key: bytes) -> Prin
         return Principal(name=f"key:{row['id']}", display_name=row["name"], device_scopes=scopes)
     row = await connection.fetchrow(
         """
-        SELECT a.username, a.role, a.display_name, a.agencies, a.kecamatan
+        SELECT a.username, a.role, a.display_name, a.agencies, a.kecamatan, a.kelurahan, s.owes
           FROM session s JOIN account a USING (username)
          WHERE s.token_hash = $1 AND s.expires_at > now() AND a.disabled_at IS NULL
         """,
@@ -209,11 +237,15 @@ def _from_row(row: asyncpg.Record) -> Principal:
         role=Role(str(row["role"])),
         display_name=str(row["display_name"]),
         agencies=tuple(AgencyRef.parse(text) for text in row["agencies"]),
-        kecamatan=str(row["kecamatan"]) if row["kecamatan"] else None,
+        kecamatan=row["kecamatan"] or None,
+        kelurahan=row["kelurahan"] or None,
+        owes=frozenset(Duty(duty) for duty in row["owes"] if duty in _DUTIES),
     )
 
 
-def _by_cookie(found: Principal) -> Principal:
-    return Principal(
-        found.name, found.role, found.display_name, found.agencies, found.kecamatan, found.device_scopes, True
+def _to_do_first(owes: frozenset[Duty]) -> Problem:
+    if Duty.PASSWORD in owes:
+        return Problem(403, "password-change-required", "Choose a password of your own first: PUT /api/v1/me/password.")
+    return Problem(
+        403, "second-factor-required", "Your role needs a second factor: set one up first, POST /api/v1/me/totp."
     )

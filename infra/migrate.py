@@ -10,7 +10,7 @@ import asyncpg
 import click
 
 from infra.postgres import TRANSIENT, Connection, connect
-from infra.postgres_roles import grant
+from infra.postgres_roles import ROLES, grant, make
 
 #: Any number that nothing else in this database locks.
 _ADVISORY_KEY: Final = 0x7061_7472
@@ -59,9 +59,10 @@ async def applied(connection: Connection) -> dict[int, str]:
 
 
 async def migrate(dsn: str) -> list[str]:
-    """Apply what is missing, each in a transaction of its own; returns their names. Safe twice and at the same time.
+    """Apply what is missing, each in a transaction of its own, and give the services' roles their rights; returns the
+    migrations' names. Safe twice and at the same time.
 
-    Raises `MigrationError` when an applied file has changed since.
+    Raises `MigrationError` when an applied file has changed since, or roles are missing that we may not make.
     """
     connection = await connect(dsn, application="patriot-migrate", lock_timeout=_LOCK_TIMEOUT)
     try:
@@ -75,6 +76,7 @@ async def migrate(dsn: str) -> list[str]:
             " number int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,"
             " at timestamptz NOT NULL DEFAULT now())"
         )
+        await _make_roles(connection)
         done = await applied(connection)
         names = []
         for migration in migrations():
@@ -93,31 +95,33 @@ async def migrate(dsn: str) -> list[str]:
                     migration.checksum,
                 )
             names.append(migration.name)
+        await grant(connection)
         return names
     finally:
         await connection.close(timeout=5)
 
 
-async def _grant(dsn: str) -> list[str]:
-    connection = await connect(dsn, application="patriot-migrate", lock_timeout=_LOCK_TIMEOUT)
+async def _make_roles(connection: Connection) -> None:
     try:
-        return await grant(connection)
-    finally:
-        await connection.close(timeout=5)
+        await make(connection)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise MigrationError(
+            f"this login may not make the roles {', '.join(ROLES)}; make them as one who may (CREATE ROLE … NOLOGIN),"
+            " then migrate again"
+        ) from error
 
 
 @click.command("migrate")
 @click.option("--postgres-dsn", envvar="PATRIOT_POSTGRES_DSN", required=True, help="URL of the database.")
-@click.option("--roles", is_flag=True, help="Also make a role for each service, with just the rights it needs.")
+@click.option("--roles", is_flag=True, help="Tell the roles of the services, each with just the rights it needs.")
 def command(postgres_dsn: str, roles: bool) -> None:
     """Bring the database to the newest schema. Safe twice and at the same time."""
     try:
         names = asyncio.run(migrate(postgres_dsn))
-        granted = asyncio.run(_grant(postgres_dsn)) if roles else []
     except MigrationError as error:
         raise click.ClickException(str(error)) from error
     except (*TRANSIENT, asyncpg.PostgresError) as error:
         raise click.ClickException(f"the database could not be migrated: {type(error).__name__}: {error}") from error
-    for role in granted:
+    for role in ROLES if roles else ():
         click.echo(f"granted {role}")
     click.echo("\n".join(f"applied {name}" for name in names) or f"the schema is current (version {newest()})")

@@ -54,6 +54,8 @@ def sentence(error: BaseException | None) -> str:
         return "does not let us in: wrong user or password"
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         return f"does not allow us ({error}); see `patriot migrate --roles`"
+    if isinstance(error, RoleMissing):
+        return f"does not let us work in our role ({error}); run `patriot migrate`"
     return "does not answer"
 
 
@@ -85,8 +87,25 @@ async def connect(
     return connection
 
 
-async def open_pool(dsn: str, *, application: str, size: int) -> Pool:
-    """A pool of at most `size` connections, lazily filled so that a service starts before its database does."""
+class RoleMissing(ConnectionError):
+    """The database lets us in, but not as the role that we work as."""
+
+
+async def open_pool(dsn: str, *, application: str, size: int, role: str | None = None) -> Pool:
+    """A pool of at most `size` connections, lazily filled so that a service starts before its database does.
+
+    With `role` they work as that role, whatever the login may do beside it; acquiring one raises `RoleMissing` where
+    there is no such role for us. Such connections are not reset after use: nothing may be done on them that outlives a
+    transaction.
+    """
+
+    async def prepare_as_role(connection: Any) -> None:
+        await prepare(connection)
+        try:
+            await connection.execute(f"SET ROLE {role}")
+        except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError) as error:
+            raise RoleMissing(str(error)) from error
+
     pool: Pool = await asyncpg.create_pool(
         dsn,
         min_size=0,
@@ -94,7 +113,8 @@ async def open_pool(dsn: str, *, application: str, size: int) -> Pool:
         timeout=CONNECT_TIMEOUT_S,
         command_timeout=STATEMENT_TIMEOUT_S,
         max_inactive_connection_lifetime=60,
-        init=prepare,
+        init=prepare if role is None else prepare_as_role,
+        reset=None if role is None else _leave_as_it_is,
         server_settings={
             "application_name": application,
             "timezone": "UTC",
@@ -102,6 +122,10 @@ async def open_pool(dsn: str, *, application: str, size: int) -> Pool:
         },
     )
     return pool
+
+
+async def _leave_as_it_is(_: Any) -> None:
+    """In place of asyncpg's reset, a way to the server and back; it rolls back an open transaction all the same."""
 
 
 @asynccontextmanager

@@ -24,6 +24,8 @@ _OF_INCIDENTS: Final = ("incident", "incident_history", "incident_decision", "in
 _OF_WORK: Final = ("officer", "assignment", "assignment_history", "offering")
 #: What is written of it by whoever asks an officer.
 _OF_OFFERS: Final = ("assignment", "assignment_history", "offering")
+#: What opens an account beside its password.
+_OF_SIGN_IN: Final = ("recovery_code", "password_reset")
 _OF_DEVICES: Final = ("sensor", "wifi_node", "traffic_reading", "wifi_reading")
 _OF_KAFKA: Final = ("consumer_offset", "seen_event", "dead_letter", "breaker", "outbox", "feed_mark", "pulse", "kpi")
 #: What the city has decided: read by all who decide, put by the desk.
@@ -74,21 +76,23 @@ ROLES: Final[Mapping[str, Grants]] = {
     "patriot_desk": {
         "SELECT": _all(
             *_OF_INCIDENTS, *_OF_WORK, *_OF_POLICY, "shift", "sensor", "wifi_node", "report", "account", "session",
-            "device_key",
-            "command_receipt", "schema_migration", *_OF_TRUST, "audit_head", "handover",
+            "device_key", *_OF_SIGN_IN, "contact", "command_receipt", "schema_migration", *_OF_TRUST, "audit_head",
+            "handover",
         ) | {
             # whether a report came: no value of a record
             "consumer_offset": ("topic", "as_of"),
             "dead_letter": ("topic", "headers", "state"),
         },
         "INSERT": _all(
-            *_OF_INCIDENTS, *_OF_POLICY, *_OF_OFFERS, "shift", "session", "command_receipt", "outbox",
+            *_OF_INCIDENTS, *_OF_POLICY, *_OF_OFFERS, "shift", "session", "account", "device_key", *_OF_SIGN_IN,
+            "command_receipt", "outbox",
             *_OF_TRUST, "handover",
         ),
         "UPDATE": _all(
+            "account", "device_key",
             "incident", "deadline", "officer", "assignment", "offering", "shift", "command_receipt", "board_stay"
         ) | {"handover": ("taken_at", "remark")},
-        "DELETE": _all("deadline", "offering", "shift", "session", "command_receipt"),
+        "DELETE": _all("deadline", "offering", "shift", "session", *_OF_SIGN_IN, "command_receipt"),
     },
 }  # fmt: skip
 
@@ -105,7 +109,10 @@ async def make(connection: Connection) -> None:
 
     Raises `asyncpg.InsufficientPrivilegeError` when some are missing and we may not make roles.
     """
-    there = {row["rolname"] for row in await connection.fetch("SELECT rolname FROM pg_roles WHERE rolname = ANY($1)", list(ROLES))}
+    there = {
+        row["rolname"]
+        for row in await connection.fetch("SELECT rolname FROM pg_roles WHERE rolname = ANY($1)", list(ROLES))
+    }
     for role in ROLES:
         if role not in there:
             # Others may make them at this moment: roles belong to the server, not to the database.

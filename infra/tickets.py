@@ -27,8 +27,9 @@ class Viewer(Record, frozen=True):
     role: Role | None = None
     subject: str | None = None
     agencies: tuple[AgencyRef, ...] = ()
-    #: Kecamatan code for an area head.
+    #: Kemendagri codes of an area; with a kelurahan its kecamatan is there too, for nodes that know only that.
     kecamatan: str | None = None
+    kelurahan: str | None = None
 
 
 class _Ticket(Record, frozen=True):

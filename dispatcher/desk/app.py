@@ -11,10 +11,11 @@ import asyncpg
 import structlog
 from fastapi import APIRouter, FastAPI
 
-from dispatcher.desk import accounts, orphaned_photos, receipts
+from dispatcher.desk import accounts, orphaned_photos, reach, receipts
 from dispatcher.desk import assign as desk_assign
 from dispatcher.desk import assignments as desk_assignments
-from dispatcher.desk import commands as desk_commands
+from dispatcher.desk import commands_custody, commands_ending, commands_joining, commands_judging
+from dispatcher.desk import feedback as desk_feedback
 from dispatcher.desk import incidents as desk_incidents
 from dispatcher.desk import officers as desk_officers
 from dispatcher.desk import photos as desk_photos
@@ -42,15 +43,21 @@ from infra.throttle import Throttle
 log = structlog.get_logger()
 
 _SWEEP_EVERY_S: Final = 3600.0
+#: The migration from which on PostgreSQL keeps scopes.
+_FENCED: Final = 6
 _PARTS: Final = (
     desk_session,
     desk_incidents,
     desk_assign,
-    desk_commands,
+    commands_judging,
+    commands_custody,
+    commands_joining,
+    commands_ending,
     desk_assignments,
     desk_officers,
     desk_reference,
     desk_tracking,
+    desk_feedback,
     desk_photos,
     desk_tickets,
 )
@@ -63,7 +70,12 @@ def room(settings: DeskSettings) -> Room:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            pool = await open_pool(settings.postgres_dsn, application="patriot-desk", size=settings.desk_connections)
+            pool = await open_pool(
+                settings.postgres_dsn,
+                application="patriot-desk",
+                size=settings.desk_connections,
+                role=reach.DATABASE_ROLE,
+            )
             stack.push_async_callback(close_pool, pool)
             objects = Objects(settings.objects_dir)
             stack.callback(objects.close)
@@ -82,7 +94,8 @@ def room(settings: DeskSettings) -> Room:
                 ),
             )
             setattr(app.state, ROOM, desk)
-            sweeping = asyncio.create_task(_sweep(desk.database, PendingPhotos(objects)), name="desk-sweep")
+            own = desk.database.acting(reach.HOUSEKEEPING)
+            sweeping = asyncio.create_task(_sweep(own, PendingPhotos(objects)), name="desk-sweep")
             stack.push_async_callback(_end, sweeping)
             yield
 
@@ -109,6 +122,8 @@ async def _troubles(desk: Desk) -> Mapping[str, str]:
     try:
         async with desk.database.connection() as connection:
             current = max(await migrate.applied(connection), default=0)
+            if current >= _FENCED and not await connection.fetchval("SELECT row_security_active('incident')"):
+                return {"postgres": "lets the desk past its scopes: row-level security does not hold for its role"}
     except Problem as problem:
         return {"postgres": sentence(problem.__cause__)}
     except asyncpg.PostgresError as error:

@@ -17,6 +17,7 @@ from dispatcher.desk import metrics as desk_metrics
 from dispatcher.desk.command import PhotoIds, attach_photos
 from dispatcher.desk.page import Mark, Page, cursor_of
 from dispatcher.desk.query import CURSOR, LIMIT, Parameters
+from dispatcher.desk.reach import open_incidents
 from dispatcher.desk.receipts import Asked, OtherBody, Receipt
 from dispatcher.desk.resources import BODY_ERRORS, SIGNED_IN, STAFF_ERRORS, desk_of, private, role_of
 from dispatcher.officer_store import Position
@@ -189,6 +190,8 @@ async def _act(request: Request, verb: str, kind: type[FromPhone]) -> Response:
     trace = traceparent_of(request)
     async with desk.database.transaction() as connection:
         incident_id = await _incident_of(connection, assignment_id, principal.name)
+        # Its own, wherever it lies by now.
+        await open_incidents(connection, [incident_id])
         incident = (await incident_store.select_for_update(connection, [incident_id]))[incident_id]
         team = await assignment_store.select_team_for_update(connection, incident_id)
         mine = next(one for one in team if one.id == assignment_id)

@@ -21,6 +21,7 @@ from dispatcher.desk.incident_query import (
 )
 from dispatcher.desk.page import Mark, Page, cursor_of
 from dispatcher.desk.query import CURSOR, LIMIT, Parameters
+from dispatcher.desk.reach import open_incidents
 from dispatcher.desk.resources import SIGNED_IN, desk_of, private, role_of, scope_of
 from infra.access import Principal
 from infra.openapi import describe, parameter
@@ -144,6 +145,7 @@ async def get_incident(request: Request) -> Response:
         incident = await incident_store.select(connection, incident_id)
         if incident is None or not scope_of(principal).covers(incident):
             raise no_such_incident()
+        await open_incidents(connection, [incident_id])
         detail = await detail_of(connection, incident, principal)
     return private(detail)
 

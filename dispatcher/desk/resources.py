@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, cast
 
 from fastapi import Request
 from starlette.responses import Response
 
+from dispatcher.desk import reach
 from dispatcher.desk.database import Database
 from dispatcher.desk.passwords import Passwords
+from dispatcher.desk.reach import Reach
 from dispatcher.desk.scope import Scope
 from dispatcher.desk.settings import DeskSettings
 from infra.access import Access, Principal
@@ -60,8 +62,23 @@ class Desk:
 
 
 def desk_of(request: Request) -> Desk:
-    """The desk that a request has come to."""
-    return cast(Desk, getattr(request.app.state, ROOM))
+    """The desk that a request has come to; its database is asked in the name of whoever asks (`reach_of`)."""
+    desk = cast(Desk, getattr(request.app.state, ROOM))
+    return replace(desk, database=desk.database.acting(lambda: reach_of(request)))
+
+
+def reach_of(request: Request) -> Reach:
+    """How far the request reaches: as far as the person whom `Access` has found, or the code that was found good
+    (`came_with_code`); nowhere before that."""
+    code: str | None = getattr(request.state, "code", None)
+    if code is not None:
+        return reach.of_code(code)
+    return reach.of_principal(getattr(request.state, "principal", None))
+
+
+def came_with_code(request: Request, code: str) -> None:
+    """The request comes from who has this tracking code, which is one of ours."""
+    request.state.code = code
 
 
 def private(value: object, headers: Mapping[str, str] | None = None) -> Response:
@@ -78,7 +95,7 @@ def role_of(principal: Principal) -> Role:
 
 def scope_of(principal: Principal) -> Scope:
     """What this person may see."""
-    return Scope(principal.agencies, principal.kecamatan)
+    return Scope(principal.agencies, principal.kecamatan, principal.kelurahan)
 
 
 def refuse_when_late(throttle: Throttle, caller: str, what: str) -> None:

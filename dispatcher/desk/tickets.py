@@ -38,7 +38,11 @@ async def feed_ticket(request: Request) -> Response:
     viewer = Viewer()
     if principal is not None and principal.is_staff:
         viewer = Viewer(
-            role=principal.role, subject=principal.name, agencies=principal.agencies, kecamatan=principal.kecamatan
+            role=principal.role,
+            subject=principal.name,
+            agencies=principal.agencies,
+            kecamatan=principal.kecamatan,
+            kelurahan=principal.kelurahan,
         )
     ticket, expires_at = tickets.issue(desk.settings.secret_bytes, viewer, datetime.now(UTC))
     return private(FeedTicket(ticket=ticket, expires_at=expires_at))

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from dispatcher.desk import tracking_query
 from dispatcher.desk.query import Parameters
-from dispatcher.desk.resources import Desk, desk_of, private, refuse_when_late
+from dispatcher.desk.resources import Desk, came_with_code, desk_of, private, refuse_when_late
 from dispatcher.desk.tracked import TrackedReport, label, language_of
 from infra import tracking_code
 from infra.openapi import describe, parameter
@@ -56,6 +56,7 @@ def checked_code(desk: Desk, request: Request, text: str) -> str:
     if code is None:
         desk.throttles.wrong_code.take(address, time.monotonic())
         raise Problem(404, "no-such-report", "There is no report with this code. Check its letters and digits.")
+    came_with_code(request, code)
     return code
 
 

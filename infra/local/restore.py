@@ -17,6 +17,7 @@ import msgspec
 from aiokafka.admin import NewTopic
 from aiokafka.errors import KafkaError, for_code
 
+from infra import postgres_roles
 from infra.kafka import start_admin, stop_admin_quietly
 from infra.kafka_access import sentence
 from infra.kafka_topic_id import topic_ids
@@ -82,6 +83,8 @@ async def restore(directory: Path, data_dir: Path, say: Say) -> None:
             shutil.copytree(directory / OBJECTS, data_dir / OBJECTS)
         async with Stack(data_dir, say, restoring=True) as stack:
             say("Restoring the database …")
+            async with _connected(stack.postgres.dsn) as connection:
+                await postgres_roles.make(connection)  # they belong to the server, and policies in the dump name them
             await _load(stack.postgres.dsn, directory / DUMP)
             say("Restoring Kafka …")
             await _make_topics(stack.kafka.bootstrap)

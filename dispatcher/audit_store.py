@@ -11,18 +11,22 @@ from datetime import datetime
 from typing import Final
 
 import asyncpg
+from msgspec.structs import asdict
 
+from dispatcher.decisions.assignment import Step
 from dispatcher.decisions.audit_chain import (
     GENESIS,
     NOTE_KEY_BYTES,
     Entry,
     Head,
-    change_digest,
+    decision_line,
+    digest,
+    history_line,
     link,
     note_digest,
-    step_digest,
+    step_line,
 )
-from dispatcher.decisions.change import Change
+from dispatcher.decisions.change import Change, Decision
 from dispatcher.decisions.incident import Event
 from infra.postgres import Connection
 
@@ -97,12 +101,12 @@ async def record_changes(
         first_event, first_decision = first_event + len(events), first_decision + len(decisions)
         if not events and not decisions:
             continue
-        notes = [
-            None if key is None or event.note is None else note_digest(key, event.note)
+        history = [
+            history_line(asdict(event), None if key is None or event.note is None else note_digest(key, event.note))
             for event, key in zip(events, own_keys, strict=True)
         ]
-        versions = [event.version for event in events]
-        told.append([change.after.id, versions, ids, change_digest(events, notes, decisions, change.after.updated_at)])
+        reasons = [decision_line(_fields(decision), change.after.updated_at) for decision in decisions]
+        told.append([change.after.id, [event.version for event in events], ids, digest(history, reasons)])
     if not told:
         return
     actors = {event.actor for change in changes for event in change.events}
@@ -116,12 +120,15 @@ async def record_changes(
     )
 
 
-async def record_step(
-    connection: Connection, actor: str, assignment_id: str, status: str, row: Sequence[object]
-) -> None:
-    """One entry for a step of an assignment; `row` is what was appended to its history, version second."""
-    detail = {"version": row[1], "digest": step_digest(row)}
-    await record(connection, actor=actor, action=f"{ASSIGNMENT}{status}", subject=assignment_id, detail=detail)
+async def record_step(connection: Connection, step: Step) -> None:
+    """One entry for a step of an assignment."""
+    await record(
+        connection,
+        actor=step.actor,
+        action=f"{ASSIGNMENT}{step.status}",
+        subject=step.assignment_id,
+        detail={"version": step.version, "digest": digest(step_line(asdict(step)))},
+    )
 
 
 # The chain ----------------------------------------------------------------------------------------------------------
@@ -205,6 +212,12 @@ async def select_sealed(connection: Connection, after: int, limit: int) -> list[
     return [Sealed(_entry(row), row["seq"], row["hash"]) for row in rows]
 
 
+async def select_waiting(connection: Connection) -> list[Sealed]:
+    """What waits for the sealer, oldest first."""
+    rows = await connection.fetch(f"SELECT {_COLUMNS} FROM audit_entry WHERE seq IS NULL ORDER BY id")  # noqa: S608
+    return [Sealed(_entry(row), None, None) for row in rows]
+
+
 async def select_page(
     connection: Connection,
     *,
@@ -250,3 +263,7 @@ def _entry(row: asyncpg.Record) -> Entry:
 
 def _head(row: asyncpg.Record) -> Head:
     return Head(hour=row["hour"], seq=row["seq"], hash=row["hash"], at=row["at"], signature=row["signature"])
+
+
+def _fields(decision: Decision) -> Mapping[str, object]:
+    return {name: getattr(decision, name) for name in Decision.__slots__}

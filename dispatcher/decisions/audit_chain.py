@@ -5,15 +5,12 @@ in it only as a digest under a key that is kept, and erased, with the note: with
 """
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-
-from dispatcher.decisions.change import Decision
-from dispatcher.decisions.incident import Event
 
 #: What the first entry is chained to.
 GENESIS: Final = bytes(32)
@@ -64,31 +61,37 @@ def note_digest(key: bytes, note: str) -> str:
     return hmac.digest(key, note.encode(), sha256).hex()
 
 
-def change_digest(
-    events: Sequence[Event], notes: Sequence[str | None], decisions: Sequence[Decision], at: datetime
-) -> str:
-    """What the chain holds of a change of an incident, as hex: its history entries (`notes`: the digest of each one's
-    note) and the decisions that were kept at `at`."""
-    said = [[_of_event(event, note) for event, note in zip(events, notes, strict=True)]]
-    said.append([[d.report_id, d.judgement, d.outcome, _float(d.score), d.because, _time(at)] for d in decisions])
-    return sha256(_encode(said)).hexdigest()
-
-
-def step_digest(fields: Sequence[object]) -> str:
-    """What the chain holds of a step of an assignment, as hex: its columns in their order."""
-    return sha256(_encode([_time(one) if isinstance(one, datetime) else one for one in fields])).hexdigest()
-
-
-def _of_event(event: Event, note: str | None) -> list[object]:
-    device_at = None if event.device_at is None else _time(event.device_at)
+def history_line(columns: Mapping[str, Any], note: str | None) -> object:
+    """What the chain holds of an entry of an incident's history; `note`: the digest of its note."""
+    device_at = columns["device_at"]
     return [
-        event.incident_id, event.version, event.change, event.status, event.actor, _time(event.at), device_at, note,
-        event.public, event.detail,
+        columns["incident_id"], columns["version"], columns["change"], columns["status"], columns["actor"],
+        _time(columns["at"]), None if device_at is None else _time(device_at), note, columns["public"],
+        columns["detail"],
     ]  # fmt: skip
 
 
-def _float(score: float | None) -> float | None:
-    return None if score is None else float(score)
+def decision_line(columns: Mapping[str, Any], at: datetime) -> object:
+    """What the chain holds of a decision that was kept at `at`."""
+    score = columns["score"]
+    return [
+        columns["report_id"], columns["judgement"], columns["outcome"], None if score is None else float(score),
+        columns["because"], _time(at),
+    ]  # fmt: skip
+
+
+def step_line(columns: Mapping[str, Any]) -> object:
+    """What the chain holds of a step of an assignment."""
+    device_at = columns["device_at"]
+    return [
+        columns["assignment_id"], columns["version"], columns["status"], columns["actor"], _time(columns["at"]),
+        None if device_at is None else _time(device_at), columns["lat"], columns["lon"], columns["reason"],
+    ]  # fmt: skip
+
+
+def digest(*lines: object) -> str:
+    """Of lines, as hex."""
+    return sha256(_encode(lines)).hexdigest()
 
 
 def _time(at: datetime) -> str:

@@ -6,13 +6,15 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from dispatcher import audit_store, deadline_store, outbox_store, playback_store
+from dispatcher import audit_store, deadline_store, evidence_store, outbox_store, playback_store, policy_store
 from dispatcher.decisions.cells import cell_of
 from dispatcher.decisions.change import Change as Change
 from dispatcher.decisions.change import Decision as Decision
 from dispatcher.decisions.change import Evidence as Evidence
+from dispatcher.decisions.clock import timed
 from dispatcher.decisions.hold import Pause
 from dispatcher.decisions.incident import Event, Incident
+from dispatcher.decisions.policy import Policy
 from dispatcher.outbox_store import Outgoing
 from infra.postgres import Connection
 from schemas import topics
@@ -25,7 +27,8 @@ from schemas.wire import encode
 #: Of every SELECT that `from_row` reads.
 COLUMNS: Final = (
     "id, version, category, status, priority, regency, agency, co_agencies, kecamatan, kelurahan, lat, lon,"
-    " place_precision, address, named_places, transferred_to, opened_at, updated_at, received_at, last_report_at,"
+    " place_precision, address, named_places, transferred_to, skills, officers_needed, opened_at, updated_at,"
+    " received_at, last_report_at,"
     " first_look_due_at, due_at, resolved_at, ended_at, report_count, sources, confidence, evidence, officers,"
     " photo_url, predecessor, on_board, pauses, merged_into, split_from, reopened_at, flags,"
     " on_scene_due_at, closes_at, looked_at, on_scene_at, policy_version"
@@ -101,6 +104,18 @@ async def select_for_update(connection: Connection, incident_ids: Sequence[str])
     return {row["id"]: from_row(row) for row in rows}
 
 
+async def select_holders(connection: Connection, incident_id: str) -> list[str]:
+    """The ids of those that have a merged incident's reports: the one it was merged into, and further on."""
+    found: list[str] = await connection.fetchval("SELECT holders_of($1)", incident_id)
+    return found
+
+
+async def select_merged_into(connection: Connection, incident_id: str) -> list[str]:
+    """The ids of an incident and of all that were merged into it, those merged into these included."""
+    found: list[str] = await connection.fetchval("SELECT merged_tree($1)", incident_id)
+    return found
+
+
 async def select_board(connection: Connection) -> list[Outgoing]:
     """The row of every incident that belongs on the board."""
     rows = await connection.fetch(f"SELECT {COLUMNS} FROM incident WHERE on_board")  # noqa: S608
@@ -108,13 +123,18 @@ async def select_board(connection: Connection) -> list[Outgoing]:
     return [outbox_store.row_changed(FeedChannel.INCIDENTS, one.id, one.row(), one.tags(), None) for one in shown]
 
 
-async def save(connection: Connection, changes: Sequence[Change]) -> None:
+async def save(connection: Connection, changes: Sequence[Change], policy: Policy | None = None) -> tuple[Change, ...]:
     """Write incidents, history, decisions, evidence, audit, deadlines, the board and the outbox; lock `before` first.
+
+    Answers the changes as they were saved: with the due times that follow from them and from `policy` (the live one,
+    when it is not given).
 
     Raises `StaleVersion` when one is not the version that `before` says: the second fence behind the lock.
     """
     if not changes:
-        return
+        return ()
+    policy = policy or await policy_store.live(connection)
+    changes = tuple(timed(change, policy) for change in changes)
     await _insert([change.after for change in changes if change.before is None], connection)
     await _update([change for change in changes if change.before is not None], connection)
     events = [event for change in changes for event in change.events]
@@ -122,10 +142,29 @@ async def save(connection: Connection, changes: Sequence[Change]) -> None:
     await _append_history(connection, events, keys)
     decision_ids = await _append_reasons(connection, changes)
     await audit_store.record_changes(connection, changes, keys, decision_ids)
-    await deadline_store.schedule(connection, changes)
+    await deadline_store.schedule(connection, changes, policy)
     outgoing = [record for change in changes for record in _outgoing(change)]
     await playback_store.keep(connection, outgoing)
     await outbox_store.add(connection, outgoing)
+    return changes
+
+
+async def set_policy_version(connection: Connection, incident_ids: Sequence[str], version: int) -> None:
+    """These incidents' due times follow from this policy too. They must be locked; it is no change of them."""
+    await connection.execute("UPDATE incident SET policy_version = $2 WHERE id = ANY($1)", list(incident_ids), version)
+
+
+async def select_of_older_policy(connection: Connection, version: int, most: int) -> list[Incident]:
+    """Incidents that have not ended whose due times follow from an older policy, locked; those that somebody else
+    holds are left out."""
+    rows = await connection.fetch(
+        f"SELECT {COLUMNS} FROM incident WHERE policy_version < $1"  # noqa: S608
+        " AND status NOT IN ('closed', 'rejected', 'merged', 'transferred')"
+        " ORDER BY policy_version, id LIMIT $2 FOR UPDATE SKIP LOCKED",
+        version,
+        most,
+    )
+    return [from_row(row) for row in rows]
 
 
 def _values(incident: Incident) -> tuple[object, ...]:
@@ -148,6 +187,8 @@ def _values(incident: Incident) -> tuple[object, ...]:
         incident.address,
         list(incident.named_places),
         incident.transferred_to,
+        list(incident.skills),
+        incident.officers_needed,
         incident.opened_at,
         incident.updated_at,
         incident.received_at,
@@ -169,15 +210,18 @@ def _values(incident: Incident) -> tuple[object, ...]:
         incident.split_from,
         incident.reopened_at,
         list(incident.flags),
-        list(incident.skills),
-        incident.officers_needed,
+        incident.on_scene_due_at,
+        incident.closes_at,
+        incident.looked_at,
+        incident.on_scene_at,
+        incident.policy_version,
     )
 
 
 _NAMES: Final = (
     "id, version, category, title, status, priority, regency, agency, co_agencies, kecamatan, kelurahan, lat, lon,"
-    " place_precision, cell, address, named_places, transferred_to, opened_at, updated_at, received_at,"
-    " last_report_at, first_look_due_at, due_at, resolved_at, ended_at, report_count, sources, confidence, evidence,"
+    " place_precision, cell, address, named_places, transferred_to, skills, officers_needed, opened_at, updated_at,"
+    " received_at, last_report_at, first_look_due_at, due_at, resolved_at, ended_at, report_count, sources, confidence, evidence,"
     " officers, photo_url, predecessor, on_board, pauses, merged_into, split_from, reopened_at, flags,"
     " on_scene_due_at, closes_at, looked_at, on_scene_at, policy_version"
 )
@@ -251,13 +295,7 @@ async def _append_reasons(connection: Connection, changes: Sequence[Change]) -> 
             decisions,
         )
         ids = [row["id"] for row in written]
-    evidence = [(c.after.id, e.source, e.source_id, e.weight, e.at, e.detail) for c in changes for e in c.evidence]
-    if evidence:
-        await connection.executemany(
-            "INSERT INTO incident_evidence (incident_id, source, source_id, weight, at, detail)"
-            " VALUES ($1, $2, $3, $4, $5, $6)",
-            evidence,
-        )
+    await evidence_store.append(connection, changes)
     return ids
 
 

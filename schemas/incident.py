@@ -1,6 +1,15 @@
 """An incident as others see it: the row on the board, and the event that says what happened to it."""
 
-from schemas.vocabulary import AgencyCode, AssignmentStatus, Category, IncidentStatus, Priority, Regency
+from schemas.vocabulary import (
+    AgencyCode,
+    AssignmentStatus,
+    Category,
+    ClockKind,
+    ClockState,
+    IncidentStatus,
+    Priority,
+    Regency,
+)
 from schemas.wire import Record, Timestamp
 
 
@@ -54,3 +63,15 @@ class IncidentChanged(Record, frozen=True):
     at: Timestamp
     actor: str
     incident: IncidentRow
+
+
+class ClockRow(Record, frozen=True):
+    """One clock of an incident. `due_at` is null while it stands still."""
+
+    clock: ClockKind
+    started_at: Timestamp
+    due_at: Timestamp | None
+    #: When it is warned of the breach.
+    warns_at: Timestamp | None
+    met_at: Timestamp | None
+    state: ClockState

@@ -123,6 +123,16 @@ class ClockKind(StrEnum):
     CLOSED = "closed"
 
 
+class ClockState(StrEnum):
+    """How a clock stands. `breached` stays so when it is met later; `void`: it ended without being needed."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    MET = "met"
+    BREACHED = "breached"
+    VOID = "void"
+
+
 class Told(StrEnum):
     """Who is told when a clock runs out; the heads are people of the agency and of the Command Center."""
 

@@ -13,7 +13,7 @@ from dispatcher.decisions.prioritise import highest, prioritise
 from dispatcher.decisions.routing import Routing, route
 from dispatcher.decisions.rule import Case, case_of
 from dispatcher.decisions.sighting import SENSOR, WIFI, Sighting
-from schemas.vocabulary import ClockKind, IncidentStatus, Priority, ReportChannel
+from schemas.vocabulary import IncidentStatus, Priority, ReportChannel
 
 #: The dispatcher as an actor in the history.
 ACTOR: Final = "dispatcher"
@@ -30,7 +30,10 @@ _MOVED: Final = {
 def decide(
     sighting: Sighting, candidates: Iterable[Candidate], now: datetime, policy: Policy = DEFAULT_POLICY
 ) -> Change:
-    """What the sighting changes: the incident that it joins, or a new one. `now` is the database's clock."""
+    """What the sighting changes: the incident that it joins, or a new one. `now` is the database's clock.
+
+    Due times come after it, from what is saved (`dispatcher.decisions.clock.timed`).
+    """
     grouping = correlate(sighting, candidates)
     if grouping.joined is not None:
         return _join(sighting, grouping.joined.incident, grouping, now, policy)
@@ -63,10 +66,6 @@ def _open(sighting: Sighting, grouping: Grouping, now: datetime, policy: Policy)
         updated_at=now,
         received_at=sighting.arrived_at,
         last_report_at=sighting.arrived_at,
-        first_look_due_at=None
-        if handed_over
-        else policy.due(now, ClockKind.FIRST_LOOK, category, priority, routing.agency),
-        due_at=None if handed_over else policy.due(now, ClockKind.RESOLVED, category, priority, routing.agency),
         report_count=1 if sighting.is_report else 0,
         sources=(sighting.source,),
         confidence=sighting.confidence,
@@ -95,9 +94,6 @@ def _open(sighting: Sighting, grouping: Grouping, now: datetime, policy: Policy)
         Decision("prioritise", priority.value, why_so_urgent, round(weight, 3), sighting.report_id),
         _why_routed(routing, sighting),
     ]
-    promise = policy.promise(ClockKind.RESOLVED, category, priority, routing.agency)
-    if after.due_at and promise:
-        decisions.append(Decision("clock", after.due_at.isoformat(), (f"selesai dalam {promise.within.in_words()}",)))
     return Change(None, after, (first, event), tuple(decisions), (_evidence(sighting, weight),), sighting.traceparent)
 
 

@@ -30,6 +30,10 @@ _OF_DEVICES: Final = ("sensor", "wifi_node", "traffic_reading", "wifi_reading")
 _OF_KAFKA: Final = ("consumer_offset", "seen_event", "dead_letter", "breaker", "outbox", "feed_mark", "pulse", "kpi")
 #: What the city has decided: read by all who decide, put by the desk.
 _OF_POLICY: Final = ("policy",)
+#: What reporters said of answers, and which incidents their reports were in.
+_OF_REPORTERS: Final = ("report_move", "feedback")
+#: What changes when reports change hands.
+_OF_MERGING: Final = ("incident_id", "home")
 #: What each sealed entry has beside what it tells.
 _OF_SEALER: Final = ("seq", "hash")
 #: What every change of an incident is told to besides: the board as it was, and the audit.
@@ -49,7 +53,7 @@ ROLES: Final[Mapping[str, Grants]] = {
         "SELECT": {
             **_all(
                 *_OF_INCIDENTS, *_OF_WORK, *_OF_DEVICES, *_OF_KAFKA, *_OF_POLICY, "shift", "report", "contact",
-                *_OF_TRUST, "audit_head", "erasure", "schema_migration",
+                *_OF_TRUST, "audit_head", "erasure", "schema_migration", *_OF_REPORTERS,
             ),
             "account": _ACCOUNT,
             # to sweep what is past its time, so many rows at once
@@ -77,7 +81,7 @@ ROLES: Final[Mapping[str, Grants]] = {
         "SELECT": _all(
             *_OF_INCIDENTS, *_OF_WORK, *_OF_POLICY, "shift", "sensor", "wifi_node", "report", "account", "session",
             "device_key", *_OF_SIGN_IN, "contact", "command_receipt", "schema_migration", *_OF_TRUST, "audit_head",
-            "handover",
+            "handover", *_OF_REPORTERS,
         ) | {
             # whether a report came: no value of a record
             "consumer_offset": ("topic", "as_of"),
@@ -86,12 +90,12 @@ ROLES: Final[Mapping[str, Grants]] = {
         "INSERT": _all(
             *_OF_INCIDENTS, *_OF_POLICY, *_OF_OFFERS, "shift", "session", "account", "device_key", *_OF_SIGN_IN,
             "command_receipt", "outbox",
-            *_OF_TRUST, "handover",
+            *_OF_TRUST, "handover", *_OF_REPORTERS,
         ),
         "UPDATE": _all(
             "account", "device_key",
             "incident", "deadline", "officer", "assignment", "offering", "shift", "command_receipt", "board_stay"
-        ) | {"handover": ("taken_at", "remark")},
+        ) | {"handover": ("taken_at", "remark"), "report": _OF_MERGING, "incident_evidence": _OF_MERGING},
         "DELETE": _all("deadline", "offering", "shift", "session", *_OF_SIGN_IN, "command_receipt"),
     },
 }  # fmt: skip
@@ -101,6 +105,7 @@ _MORE: Final = (
     "GRANT SELECT, UPDATE ON SEQUENCE outbox_seq_seq TO patriot_dispatcher",
     "GRANT EXECUTE ON FUNCTION add_day(text, date), drop_day(text, date) TO patriot_dispatcher",
     "GRANT EXECUTE ON FUNCTION agencies_around(text), incidents_of_code(text) TO patriot_desk",
+    "GRANT EXECUTE ON FUNCTION holders_of(text), merged_tree(text) TO patriot_desk, patriot_dispatcher",
 )
 
 

@@ -16,6 +16,7 @@ from dispatcher.desk import assign as desk_assign
 from dispatcher.desk import assignments as desk_assignments
 from dispatcher.desk import commands_custody, commands_ending, commands_joining, commands_judging
 from dispatcher.desk import feedback as desk_feedback
+from dispatcher.desk import hold_reasons as desk_hold_reasons
 from dispatcher.desk import incidents as desk_incidents
 from dispatcher.desk import officers as desk_officers
 from dispatcher.desk import photos as desk_photos
@@ -56,6 +57,7 @@ _PARTS: Final = (
     desk_assignments,
     desk_officers,
     desk_reference,
+    desk_hold_reasons,
     desk_tracking,
     desk_feedback,
     desk_photos,

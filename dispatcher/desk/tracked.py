@@ -6,14 +6,16 @@ from typing import Final, Literal
 
 import msgspec
 
+from dispatcher.decisions.incident_verbs_custody import OUTSIDE as OUTSIDE
+from dispatcher.decisions.incident_verbs_custody import name_of
 from schemas.place import AgencyRef
-from schemas.vocabulary import AGENCY_NAME, REGENCY_NAME, STATUS_LABEL, AgencyCode, Category, IncidentStatus
+from schemas.vocabulary import AGENCY_NAME, STATUS_LABEL, Category, IncidentStatus
 from schemas.wire import Record, Timestamp
 
 Language = Literal["id", "en"]
 
-#: Outside bodies belong to no regency: their name stands alone.
-OUTSIDE: Final = frozenset({AgencyCode.PLN, AgencyCode.TOLL, AgencyCode.OTHER_GOV})
+#: What citizens call one that was taken up again, until somebody does something about it.
+_REOPENED: Final = ("Dibuka kembali", "Reopened")
 
 
 class Named(Record, frozen=True):
@@ -29,6 +31,10 @@ class TrackedEntry(Record, frozen=True):
     status: IncidentStatus
     at: Timestamp
     note: str | None
+    #: The citizens' word for how it stood then.
+    label: str
+    #: Who had it from then on; null while nobody, or not known any more.
+    agency: Named | None
 
 
 class TrackedReport(Record, frozen=True):
@@ -48,7 +54,10 @@ class TrackedReport(Record, frozen=True):
     history: tuple[TrackedEntry, ...] = ()
     #: Root-relative addresses that open with the code.
     photos: tuple[str, ...] = ()
+    #: Whether `feedback` that is not satisfied reopens it now.
     can_reopen: bool = False
+    #: What its reporter said of the answer, if anything.
+    satisfied: bool | None = None
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -57,34 +66,50 @@ class Entry(msgspec.Struct, frozen=True):
     status: IncidentStatus
     at: datetime
     note: str | None
+    #: Who has it from then on (`Incident.holder`); empty for nobody, None where that did not change.
+    custody: str | None = None
+    #: It was taken up again.
+    reopened: bool = False
 
 
-def public_history(submitted_at: datetime, joined_at: datetime, entries: Sequence[Entry]) -> tuple[TrackedEntry, ...]:
+def public_history(
+    submitted_at: datetime, joined_at: datetime, entries: Sequence[Entry], language: Language = "id"
+) -> tuple[TrackedEntry, ...]:
     """The report's own story, oldest first: sent in, how its incident stood when it joined, and each later change of
-    status or public note. What happened before it came is other people's.
+    status or hands or public note. What happened before it came is other people's.
 
-    `entries` is the incident's history, oldest first.
+    `entries` is the history of the incidents that it was in, oldest first.
     """
-    story = [TrackedEntry(status=IncidentStatus.NEW, at=submitted_at, note=None)]
+    new = IncidentStatus.NEW
+    story = [TrackedEntry(status=new, at=submitted_at, note=None, label=label(new, language), agency=None)]
     for entry in entries:
+        last = story[-1]
+        agency = last.agency if entry.custody is None else holder_named(entry.custody)
+        moves = entry.status is not last.status or agency != last.agency or entry.reopened
+        words = label(entry.status, language, reopened=entry.reopened) if moves else last.label
+        told = TrackedEntry(status=entry.status, at=entry.at, note=entry.note, label=words, agency=agency)
         if entry.at < joined_at:
-            if entry.status is not story[-1].status:
+            if moves:
                 # How it stands when the report joins: told as of that moment, and only the last of these.
-                story[1:] = [TrackedEntry(status=entry.status, at=joined_at, note=None)]
-        elif entry.note is not None or entry.status is not story[-1].status:
-            story.append(TrackedEntry(status=entry.status, at=entry.at, note=entry.note))
+                story[1:] = [msgspec.structs.replace(told, at=joined_at, note=None)]
+        elif moves or entry.note is not None:
+            story.append(told)
     return tuple(story)
 
 
-def label(status: IncidentStatus, language: Language) -> str:
-    """The word that citizens know for a status."""
-    return STATUS_LABEL[status][0 if language == "id" else 1]
+def label(status: IncidentStatus, language: Language, *, reopened: bool = False) -> str:
+    """The word that citizens know for a status; `reopened`: it has just been taken up again."""
+    return (_REOPENED if reopened else STATUS_LABEL[status])[0 if language == "id" else 1]
+
+
+def holder_named(holder: str) -> Named | None:
+    """Who has it (`Incident.holder`), as citizens know them; None for nobody."""
+    return Named(code=holder.rpartition("/")[2], name=name_of(holder)) if holder else None
 
 
 def agency_name(agency: AgencyRef) -> str:
     """As it stands on its office: `Dinas Perhubungan Kota Bekasi`."""
-    name = AGENCY_NAME[agency.agency]
-    return name if agency.agency in OUTSIDE else f"{name} {REGENCY_NAME[agency.regency]}"
+    return AGENCY_NAME[agency.agency] if agency.agency in OUTSIDE else name_of(str(agency))
 
 
 def language_of(accept_language: str | None) -> Language:

@@ -20,18 +20,21 @@ router = APIRouter(tags=["reports"])
 _TOO_OFTEN: Final = "Too many codes that we never gave out. Wait a little, then look at your code again."
 
 
+TRACKING_CODE: Final = parameter(
+    "tracking_code", "path", "Case and hyphens do not matter", {"type": "string"}, required=True
+)
+LANGUAGE: Final = parameter(
+    "lang", "query", "Of `status_label`; else Accept-Language", {"type": "string", "enum": ["id", "en"]}
+)
+
+
 @router.get(
     "/api/v1/reports/{tracking_code}",
     **describe(
         summary="How a report is doing, for whoever has its code",
         returns=TrackedReport,
         errors=(404, 422, 429, 503),
-        parameters=(
-            parameter("tracking_code", "path", "Case and hyphens do not matter", {"type": "string"}, required=True),
-            parameter(
-                "lang", "query", "Of `status_label`; else Accept-Language", {"type": "string", "enum": ["id", "en"]}
-            ),
-        ),
+        parameters=(TRACKING_CODE, LANGUAGE),
     ),
 )
 async def track(request: Request) -> Response:

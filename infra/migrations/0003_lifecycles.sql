@@ -20,6 +20,7 @@ COMMENT ON COLUMN incident.flags IS 'What is doubtful about the proof of work (d
 -- Merging moves reports and evidence; `home` is where an undone merge brings them back to. Null: where they are.
 ALTER TABLE report ADD COLUMN home text REFERENCES incident;
 ALTER TABLE incident_evidence ADD COLUMN home text REFERENCES incident;
+COMMENT ON TABLE incident_evidence IS 'dispatcher/evidence_store.py';
 
 CREATE TABLE report_move (
     report_id     text NOT NULL REFERENCES report,
@@ -46,3 +47,27 @@ CREATE INDEX feedback_incident ON feedback (incident_id, id);
 COMMENT ON TABLE feedback IS
     'dispatcher/feedback_store.py. What a reporter says of an answer; resolved_at tells which one. The comment is a '
     'citizen''s own words';
+
+-- Both look past the scope of who asks: what belongs together does not depend on it.
+
+CREATE FUNCTION holders_of(incident text) RETURNS text[]
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH RECURSIVE holder AS (
+        SELECT i.merged_into AS id FROM incident i WHERE i.id = $1 AND i.merged_into IS NOT NULL
+         UNION
+        SELECT i.merged_into FROM incident i JOIN holder h ON i.id = h.id WHERE i.merged_into IS NOT NULL
+    )
+    SELECT coalesce(array_agg(id), '{}') FROM holder
+$$;
+
+CREATE FUNCTION merged_tree(incident text) RETURNS text[]
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH RECURSIVE part AS (
+        SELECT $1 AS id
+         UNION
+        SELECT i.id FROM incident i JOIN part p ON i.merged_into = p.id
+    )
+    SELECT array_agg(id) FROM part
+$$;
+
+REVOKE ALL ON FUNCTION holders_of(text), merged_tree(text) FROM PUBLIC;

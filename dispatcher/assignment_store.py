@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
+import msgspec
 
-from dispatcher import outbox_store
+from dispatcher import deadline_store, outbox_store
 from dispatcher.decisions.assignment import Assignment, Step
 from dispatcher.desk.page import Mark
 from dispatcher.outbox_store import Outgoing
@@ -19,10 +20,13 @@ from schemas.wire import encode
 
 #: An assignment with what its officer is called.
 _SELECT: Final = (
-    "SELECT a.id, a.version, a.incident_id, a.officer, o.name, o.regency, o.agency, a.status, a.because, a.offered_at,"
-    " a.updated_at, a.answer_due_at, a.accepted_at, a.on_scene_at, a.completed_at, a.note, a.photo_ids"
+    "SELECT a.id, a.version, a.incident_id, a.officer, o.name, o.regency, o.agency, a.status, a.because, a.named,"
+    " a.offered_at, a.updated_at, a.answer_due_at, a.accepted_at, a.on_scene_at, a.completed_at, a.note, a.photo_ids"
     " FROM assignment a JOIN officer o ON o.username = a.officer"
 )
+
+#: The first move of an assignment, whatever it is, answers the offer.
+_ANSWERED_VERSION: Final = 2
 
 
 class StaleAssignment(Exception):
@@ -39,6 +43,7 @@ def _from_row(row: asyncpg.Record) -> Assignment:
         agency=AgencyRef(regency=Regency(row["regency"]), agency=AgencyCode(row["agency"])),
         status=AssignmentStatus(row["status"]),
         because=tuple(row["because"]),
+        named=row["named"],
         offered_at=row["offered_at"],
         updated_at=row["updated_at"],
         answer_due_at=row["answer_due_at"],
@@ -66,6 +71,16 @@ async def select_team_for_update(connection: Connection, incident_id: str) -> li
     """The same, locked in the order of ids. The incident must be locked already (see officer_store)."""
     rows = await connection.fetch(f"{_SELECT} WHERE a.incident_id = $1 ORDER BY a.id FOR UPDATE OF a", incident_id)
     return sorted((_from_row(row) for row in rows), key=lambda one: (one.offered_at, one.id))
+
+
+async def select_last_step(connection: Connection, assignment_id: str) -> Step | None:
+    """The newest entry of an assignment's history."""
+    row = await connection.fetchrow(
+        "SELECT assignment_id, version, status, actor, at, device_at, lat, lon, reason FROM assignment_history"
+        " WHERE assignment_id = $1 ORDER BY version DESC LIMIT 1",
+        assignment_id,
+    )
+    return msgspec.convert(dict(row), Step) if row else None
 
 
 async def select_page(
@@ -99,25 +114,31 @@ async def select_page(
 
 
 async def insert(connection: Connection, assignment: Assignment, step: Step, traceparent: str | None) -> None:
-    """A new assignment. Its incident and officer must be locked."""
+    """A new assignment, and by when it is to be answered. Its incident and officer must be locked."""
     await connection.execute(
-        "INSERT INTO assignment (id, version, incident_id, officer, status, because, offered_at, updated_at,"
-        " answer_due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO assignment (id, version, incident_id, officer, status, because, named, offered_at,"
+        " updated_at, answer_due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         assignment.id,
         assignment.version,
         assignment.incident_id,
         assignment.officer,
         assignment.status.value,
         list(assignment.because),
+        assignment.named,
         assignment.offered_at,
         assignment.updated_at,
         assignment.answer_due_at,
     )
+    if assignment.answer_due_at is not None:
+        await deadline_store.set_answer(connection, assignment.incident_id, assignment.id, assignment.answer_due_at)
     await _append(connection, assignment, step, traceparent)
 
 
 async def update(connection: Connection, assignment: Assignment, step: Step, traceparent: str | None) -> None:
-    """A moved assignment, one version on. Raises `StaleAssignment`: the second fence behind the lock."""
+    """A moved assignment, one version on; nobody waits for an answer any more.
+
+    Raises `StaleAssignment`: the second fence behind the lock.
+    """
     written = await connection.fetchval(
         "UPDATE assignment SET version = $2, status = $3, updated_at = $4, accepted_at = $5, on_scene_at = $6,"
         " completed_at = $7, note = $8, photo_ids = $9 WHERE id = $1 AND version = $2 - 1 RETURNING id",
@@ -133,6 +154,8 @@ async def update(connection: Connection, assignment: Assignment, step: Step, tra
     )
     if written is None:
         raise StaleAssignment(assignment.id)
+    if assignment.version == _ANSWERED_VERSION:
+        await deadline_store.cancel_answer(connection, assignment.incident_id, assignment.id)
     await _append(connection, assignment, step, traceparent)
 
 

@@ -6,7 +6,15 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from dispatcher import audit_store, deadline_store, evidence_store, outbox_store, playback_store, policy_store
+from dispatcher import (
+    audit_store,
+    deadline_store,
+    evidence_store,
+    offering_store,
+    outbox_store,
+    playback_store,
+    policy_store,
+)
 from dispatcher.decisions.cells import cell_of
 from dispatcher.decisions.change import Change as Change
 from dispatcher.decisions.change import Decision as Decision
@@ -143,6 +151,7 @@ async def save(connection: Connection, changes: Sequence[Change], policy: Policy
     decision_ids = await _append_reasons(connection, changes)
     await audit_store.record_changes(connection, changes, keys, decision_ids)
     await deadline_store.schedule(connection, changes, policy)
+    await offering_store.request(connection, changes, policy)
     outgoing = [record for change in changes for record in _outgoing(change)]
     await playback_store.keep(connection, outgoing)
     await outbox_store.add(connection, outgoing)

@@ -1,13 +1,20 @@
 """How officers are being asked for an incident, in PostgreSQL. The incident must be locked."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 import asyncpg
 
-from dispatcher.decisions.offering import Offering, OfferingState
+from dispatcher import deadline_store
+from dispatcher.decisions.change import Change
+from dispatcher.decisions.offering import Offering, OfferingState, requested
+from dispatcher.decisions.policy import Policy
 from infra.postgres import Connection
 from schemas.place import AgencyRef
 
+#: Subject of the deadline by which it is seen whether there is somebody to ask; those of offers are assignments' ids.
+LOOK_AGAIN: Final = "look_again"
 _COLUMNS: Final = "incident_id, agency, state, officers, skills, began_at, changed_at"
 
 
@@ -46,6 +53,25 @@ async def save(connection: Connection, offering: Offering) -> None:
     )
 
 
+async def request(connection: Connection, changes: Sequence[Change], policy: Policy) -> None:
+    """Have rules begin to ask for incidents that have just come to an agency, where the city wants that."""
+    for change in changes:
+        before, after = change.before, change.after
+        staffing = policy.staffing_of(after.category, after.agency)
+        if wanted := requested(before, after, staffing, after.updated_at):
+            await save(connection, wanted)
+            await look_again(connection, after.id, after.updated_at)
+
+
+async def look_again(connection: Connection, incident_id: str, at: datetime | None) -> None:
+    """Have the clock call `offers.expire` with `LOOK_AGAIN` then, instead of whenever it was to before; None: not."""
+    if at is None:
+        await deadline_store.cancel_answer(connection, incident_id, LOOK_AGAIN)
+    else:
+        await deadline_store.set_answer(connection, incident_id, LOOK_AGAIN, at)
+
+
 async def delete(connection: Connection, incident_id: str) -> None:
     """Nobody is asked any more."""
     await connection.execute("DELETE FROM offering WHERE incident_id = $1", incident_id)
+    await look_again(connection, incident_id, None)

@@ -11,7 +11,7 @@ from dispatcher.decisions.assignment import WORKING, Assignment
 from dispatcher.decisions.incident import ACTIVE_ASSIGNMENT, VERBS, Incident
 from dispatcher.decisions.staffing import Staffing
 from schemas.place import AgencyRef
-from schemas.vocabulary import AssignmentStatus
+from schemas.vocabulary import AssignmentStatus, IncidentStatus
 
 
 class OfferingState(StrEnum):
@@ -104,21 +104,37 @@ class Offering(msgspec.Struct, frozen=True, kw_only=True):
 _REFUSALS: Final = frozenset({AssignmentStatus.DECLINED, AssignmentStatus.EXPIRED})
 
 
+def needed_skills(incident: Incident, staffing: Staffing) -> tuple[str, ...]:
+    """What each officer must be able to do: by the rule that has routed it, and by the agency's table."""
+    return tuple(sorted({*incident.skills, *staffing.skills}))
+
+
 def begin(incident: Incident, staffing: Staffing, team: Sequence[Assignment], now: datetime) -> Offering:
     """A new round, for an incident that has an agency. Who asks while some are at work wants one more."""
     if incident.agency is None:
         raise IllegalOffering("an incident without an agency has nobody to be asked")
     working = sum(one.status in WORKING for one in team)
-    wanted = staffing.officers if not working else max(staffing.officers, working + 1)
+    wanted = max(staffing.officers, incident.officers_needed)
     return Offering(
         incident_id=incident.id,
         agency=incident.agency,
         state=S.ASKING,
-        officers=wanted,
-        skills=staffing.skills,
+        officers=max(wanted, working + 1) if working else wanted,
+        skills=needed_skills(incident, staffing),
         began_at=now,
         changed_at=now,
     )
+
+
+def requested(before: Incident | None, after: Incident, staffing: Staffing, now: datetime) -> Offering | None:
+    """The offering by which rules begin to ask at once: the incident has just come to an agency whose officers are
+    asked without a person's word. None for every other change."""
+    came = after.status is IncidentStatus.ROUTED and (
+        before is None or before.status not in ASKABLE or before.agency != after.agency
+    )
+    if not came or after.agency is None or not staffing.automatic:
+        return None
+    return begin(after, staffing, (), now)
 
 
 def refused_ever(team: Iterable[Assignment]) -> frozenset[str]:

@@ -1,22 +1,45 @@
-"""Whom to send: the available officers of an agency, nearest first, each with the reason; or why there is nobody."""
+"""Whom to send: the officers of an agency by how soon they can be there and how fair it is, each with the reasons.
 
-from collections.abc import Sequence
+The score is minutes, and the least is the best:
+
+    travel + age of the position + 5 × incidents accepted today + (15 − minutes since the last one ended, if positive)
+    + 5 when rostered for another kecamatan
+
+`travel` is the straight line × 1.3 at 20 km/h. The age counts in full, for so far may somebody have gone meanwhile.
+The numbers are start values of ours, to be fitted to what was driven; no measurement of Bekasi's streets is behind
+them.
+"""
+
+import heapq
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
-from dispatcher.decisions.cells import distance_m
+import msgspec
+
+from dispatcher.decisions.cells import METRES_PER_DEGREE
 from schemas.vocabulary import OfficerStatus
 
-#: How far an officer may have gone since the position was told: 20 km/h, the pace of Bekasi's streets by day. A start
-#: value, not a measurement.
-_PACE_M_PER_MIN: Final = 20_000 / 60
+#: 20 km/h, the pace of Bekasi's streets by day.
+PACE_M_PER_MIN: Final = 20_000 / 60
+#: A way by road against the straight line.
+DETOUR: Final = 1.3
 #: An older position says nothing about where somebody is.
 POSITION_KEPT: Final = timedelta(minutes=30)
+#: Who has just ended work is asked again at once only when somebody else would take this much longer.
+REST: Final = timedelta(minutes=15)
+#: Each incident accepted today counts like so much longer a way.
+_JOB_MIN: Final = 5.0
+#: Taking somebody away from the kecamatan they are rostered for, the same.
+_AREA_MIN: Final = 5.0
+_NOWHERE: Final = math.inf
+_AVAILABLE: Final = OfficerStatus.AVAILABLE
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """An officer of the agency as the recommender sees them."""
 
     username: str
@@ -28,6 +51,37 @@ class Candidate:
     open_offers: int = 0
     #: Is already asked for or at work on this very incident.
     on_it: bool = False
+    #: Incidents accepted since midnight in Jakarta.
+    jobs_today: int = 0
+    #: When the last work ended (done, handed back or taken back).
+    work_ended_at: datetime | None = None
+    #: Rostered for now; None where the agency keeps no roster.
+    on_shift: bool | None = None
+    #: The kecamatan that the shift is for; None for all of the regency.
+    area: str | None = None
+    skills: tuple[str, ...] = ()
+    #: Has said no to this incident, or nothing, since it was last asked around.
+    refused: bool = False
+    #: The same, in an earlier round.
+    refused_before: bool = False
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What somebody is wanted for."""
+
+    #: `32.75/DISHUB`, for words about shortfalls.
+    agency: str
+    #: WGS 84; None while unknown.
+    lat: float | None = None
+    lon: float | None = None
+    kecamatan: str | None = None
+    #: How long the way may take; None when it does not matter.
+    reach: timedelta | None = None
+    skills: frozenset[str] = frozenset()
+    #: How many are wanted.
+    officers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,75 +90,210 @@ class Choice:
 
     username: str
     because: tuple[str, ...]
+    #: Nothing speaks against it: on shift, rested, seen lately, within reach.
+    fit: bool = True
+    #: Minutes; None without a position or a place. See the head of this file.
+    score: float | None = None
+    #: Minutes by road, estimated from the position as it was told.
+    travel_min: float | None = None
+
+
+class Cause(StrEnum):
+    """Why an officer is not the one to send; the first that fits, from what cannot be helped to what can."""
+
+    ON_IT = "on_this_incident"
+    BUSY = "busy"
+    LACKS_SKILL = "lacks_skill"
+    REFUSED = "refused"
+    OFF_DUTY = "off_duty"
+    ON_BREAK = "on_break"
+    # who has one of these can be asked all the same, after the others
+    NOT_ON_SHIFT = "not_on_shift"
+    RESTING = "resting"
+    POSITION_TOO_OLD = "position_too_old"
+    OUT_OF_REACH = "out_of_reach"
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """One cause for that nobody, or not enough, can be sent, and how many officers it keeps."""
+
+    #: A `Cause`, `no_officers` or `nobody_on_shift`.
+    cause: str
+    count: int
+    #: In English, as all errors.
+    words: str
+    #: In Indonesian, for operators.
+    because: str
 
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """The best first. When `ranked` is empty, `shortfall` says why (in English, as all errors)."""
+    """The best first. `shortfalls` say why fewer than wanted are fit, also when somebody can be asked all the same."""
 
     ranked: tuple[Choice, ...]
-    shortfall: tuple[str, ...]
+    shortfalls: tuple[Shortfall, ...]
+
+    @property
+    def in_words(self) -> str:
+        """The causes in one sentence."""
+        return "; ".join(one.words for one in self.shortfalls)
 
 
-def recommend(
-    candidates: Sequence[Candidate], lat: float | None, lon: float | None, agency: str, now: datetime
-) -> Recommendation:
-    """Rank the available officers of `agency` for an incident at a place (None while unknown).
+def recommend(candidates: Sequence[Candidate], task: Task, now: datetime, *, most: int | None = None) -> Recommendation:
+    """Rank who can be asked: available, with the skills, not on it, not asked in vain just now. `most`: of the best.
 
-    Whoever has an unanswered offer comes after those who have none; then the least distance counts, to which the way
-    that could have been gone since the position was told is added. Who has no usable position comes last.
+    Who has said no before comes last, then who is not on shift, then who has an unanswered offer; among equals the
+    score decides. Who has no usable position comes after who has one.
     """
-    free = [one for one in candidates if one.status is OfficerStatus.AVAILABLE and not one.on_it]
-    ranked = sorted(free, key=lambda one: (one.open_offers, _reach_m(one, lat, lon, now), one.username))
-    choices = tuple(Choice(one.username, _because(one, lat, lon, now)) for one in ranked)
-    return Recommendation(choices, () if choices else _shortfall(candidates, agency))
+    needed = task.skills
+    asked_for: list[tuple[tuple[object, ...], Candidate, float | None, Cause | None]] = []
+    kept: dict[Cause, int] = {}
+    fit = 0
+    for one in candidates:
+        cause = _hard(one, needed)
+        if cause is not None:
+            kept[cause] = kept.get(cause, 0) + 1
+            continue
+        travel = _travel_min(one, task, now)
+        cause = _soft(one, task, travel, now)
+        if cause is None:
+            fit += 1
+        else:
+            kept[cause] = kept.get(cause, 0) + 1
+        fairness = _fairness_min(one, task, now)
+        score = _NOWHERE if travel is None else travel + _age_min(one, now) + fairness
+        key = (one.refused_before, one.on_shift is False, one.open_offers, score, fairness, one.username)
+        asked_for.append((key, one, travel, cause))
+    best = heapq.nsmallest(len(asked_for) if most is None else most, asked_for, key=_key)
+    ranked = tuple(
+        Choice(
+            one.username,
+            _because(one, task, travel, now),
+            fit=cause is None,
+            score=None if key[3] == _NOWHERE else round(float(key[3]), 1),  # type: ignore[arg-type]
+            travel_min=None if travel is None else round(travel, 1),
+        )
+        for key, one, travel, cause in best
+    )
+    return Recommendation(ranked, () if fit >= task.officers else _shortfalls(candidates, kept, task))
 
 
-def _has_place(one: Candidate, now: datetime) -> bool:
-    return one.lat is not None and one.position_at is not None and now - one.position_at <= POSITION_KEPT
+def _key(entry: tuple[tuple[object, ...], Candidate, float | None, Cause | None]) -> tuple[object, ...]:
+    return entry[0]
 
 
-def _distance_m(one: Candidate, lat: float | None, lon: float | None, now: datetime) -> float | None:
-    if lat is None or lon is None or one.lat is None or one.lon is None or not _has_place(one, now):
+def _hard(one: Candidate, needed: frozenset[str]) -> Cause | None:
+    if one.on_it:
+        return Cause.ON_IT
+    if needed and not needed.issubset(one.skills):
+        return Cause.LACKS_SKILL
+    if one.status is not _AVAILABLE:
+        return _OF_STATUS[one.status]
+    return Cause.REFUSED if one.refused else None
+
+
+def _soft(one: Candidate, task: Task, travel: float | None, now: datetime) -> Cause | None:
+    if one.refused_before:
+        return Cause.REFUSED
+    if one.on_shift is False:
+        return Cause.NOT_ON_SHIFT
+    if one.work_ended_at is not None and now - one.work_ended_at < REST:
+        return Cause.RESTING
+    if travel is None:
+        return None if task.lat is None else Cause.POSITION_TOO_OLD
+    return Cause.OUT_OF_REACH if task.reach is not None and travel > task.reach.total_seconds() / 60 else None
+
+
+def travel_minutes(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
+    """By road between two points of the city: the straight line (equirectangular) × `DETOUR` at `PACE_M_PER_MIN`."""
+    north = other_lat - lat
+    east = (other_lon - lon) * math.cos(math.radians(lat))
+    return math.hypot(north, east) * (METRES_PER_DEGREE * DETOUR / PACE_M_PER_MIN)
+
+
+def is_seen(position_at: datetime | None, now: datetime) -> bool:
+    """Whether a position of then still says where somebody is."""
+    return position_at is not None and now - position_at <= POSITION_KEPT
+
+
+def _travel_min(one: Candidate, task: Task, now: datetime) -> float | None:
+    if task.lat is None or task.lon is None or one.lat is None or one.lon is None or not is_seen(one.position_at, now):
         return None
-    return distance_m(lat, lon, one.lat, one.lon)
-
-
-def _reach_m(one: Candidate, lat: float | None, lon: float | None, now: datetime) -> float:
-    distance = _distance_m(one, lat, lon, now)
-    return float("inf") if distance is None else distance + _age_min(one, now) * _PACE_M_PER_MIN
+    return travel_minutes(task.lat, task.lon, one.lat, one.lon)
 
 
 def _age_min(one: Candidate, now: datetime) -> float:
     return max((now - one.position_at).total_seconds() / 60, 0.0) if one.position_at else 0.0
 
 
-def _because(one: Candidate, lat: float | None, lon: float | None, now: datetime) -> tuple[str, ...]:
-    distance = _distance_m(one, lat, lon, now)
-    if lat is None or lon is None:
-        where = "siap; lokasi kejadian belum diketahui"
-    elif distance is None:
-        where = "siap; tanpa posisi dalam 30 menit terakhir"
+def _fairness_min(one: Candidate, task: Task, now: datetime) -> float:
+    minutes = _JOB_MIN * one.jobs_today
+    if one.work_ended_at is not None and (rested := now - one.work_ended_at) < REST:
+        minutes += (REST - max(rested, timedelta())).total_seconds() / 60
+    if one.area is not None and task.kecamatan is not None and one.area != task.kecamatan:
+        minutes += _AREA_MIN
+    return minutes
+
+
+def _because(one: Candidate, task: Task, travel: float | None, now: datetime) -> tuple[str, ...]:
+    if task.lat is None or task.lon is None:
+        reasons = ["siap; lokasi kejadian belum diketahui"]
+    elif travel is None:
+        reasons = ["siap; tanpa posisi dalam 30 menit terakhir"]
     else:
-        where = f"siap, {distance / 1000:.1f} km dari lokasi, posisi {_age_min(one, now):.0f} menit lalu"
-    return (where, f"{one.open_offers} tawaran belum dijawab") if one.open_offers else (where,)
+        km = travel * PACE_M_PER_MIN / DETOUR / 1000
+        reasons = [f"siap, {km:.1f} km dari lokasi, ± {travel:.0f} menit, posisi {_age_min(one, now):.0f} menit lalu"]
+        if task.reach is not None and travel > task.reach.total_seconds() / 60:
+            reasons.append(f"di luar jangkauan {task.reach.total_seconds() / 60:.0f} menit")
+    if one.on_shift is False:
+        reasons.append("di luar jadwal dinas")
+    elif one.on_shift and one.area is not None and one.area == task.kecamatan:
+        reasons.append("dijadwalkan di kecamatan ini")
+    elif one.on_shift and one.area is not None:
+        reasons.append("dijadwalkan di kecamatan lain")
+    if one.work_ended_at is not None and (rested := now - one.work_ended_at) < REST:
+        reasons.append(f"baru selesai {max(rested.total_seconds(), 0) / 60:.0f} menit lalu")
+    if one.jobs_today:
+        reasons.append(f"{one.jobs_today} tugas hari ini")
+    if one.open_offers:
+        reasons.append(f"{one.open_offers} tawaran belum dijawab")
+    if task.skills:
+        reasons.append(f"keahlian: {', '.join(sorted(task.skills))}")
+    if one.refused_before:
+        reasons.append("pernah menolak atau tidak menjawab kejadian ini")
+    return tuple(reasons)
 
 
-def _shortfall(candidates: Sequence[Candidate], agency: str) -> tuple[str, ...]:
+def _shortfalls(candidates: Sequence[Candidate], kept: Mapping[Cause, int], task: Task) -> tuple[Shortfall, ...]:
+    of = task.agency
     if not candidates:
-        return (f"{agency} has no officers",)
-    causes = []
-    if on_it := sum(one.on_it for one in candidates):
-        causes.append(f"{on_it} of {agency} on this incident already")
-    others = [one for one in candidates if not one.on_it]
-    for status, words in _WORDS.items():
-        if count := sum(one.status is status for one in others):
-            causes.append(f"{count} of {agency} {words}")
-    return tuple(causes)
+        return (Shortfall("no_officers", 0, f"{of} has no officers", f"{of} tidak punya petugas"),)
+    found = [
+        Shortfall(cause, kept[cause], f"{kept[cause]} of {of} {english}", f"{kept[cause]} petugas {of} {indonesian}")
+        for cause, (english, indonesian) in _WORDS.items()
+        if cause in kept
+    ]
+    if any(one.on_shift is False for one in candidates) and not any(one.on_shift for one in candidates):
+        words = (f"nobody of {of} is on shift now", f"tidak ada petugas {of} yang dijadwalkan sekarang")
+        found.insert(0, Shortfall("nobody_on_shift", 0, *words))
+    return tuple(found)
 
 
-_WORDS: Final = {
-    OfficerStatus.BUSY: "busy with another incident",
-    OfficerStatus.ON_BREAK: "on a break",
-    OfficerStatus.OFF_DUTY: "off duty",
+_OF_STATUS: Final[Mapping[OfficerStatus, Cause]] = {
+    OfficerStatus.BUSY: Cause.BUSY,
+    OfficerStatus.ON_BREAK: Cause.ON_BREAK,
+    OfficerStatus.OFF_DUTY: Cause.OFF_DUTY,
+}
+_WORDS: Final[Mapping[Cause, tuple[str, str]]] = {
+    Cause.ON_IT: ("on this incident already", "sudah di kejadian ini"),
+    Cause.BUSY: ("busy with another incident", "sibuk di kejadian lain"),
+    Cause.LACKS_SKILL: ("without the skill it needs", "tanpa keahlian yang diperlukan"),
+    Cause.REFUSED: ("declined it or did not answer", "menolak atau tidak menjawab"),
+    Cause.ON_BREAK: ("on a break", "sedang istirahat"),
+    Cause.OFF_DUTY: ("off duty", "tidak berdinas"),
+    Cause.NOT_ON_SHIFT: ("not on shift", "di luar jadwal"),
+    Cause.RESTING: ("resting after their last incident", "baru selesai bertugas"),
+    Cause.POSITION_TOO_OLD: ("without a position of the last 30 minutes", "tanpa posisi dalam 30 menit terakhir"),
+    Cause.OUT_OF_REACH: ("out of reach", "di luar jangkauan"),
 }

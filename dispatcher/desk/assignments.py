@@ -1,16 +1,14 @@
 """The officer's day: what one is asked to do, and the verbs that say how it goes."""
 
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from dispatcher import assignment_store, incident_store, officer_store
-from dispatcher.decisions import assignment, incident_verbs
-from dispatcher.decisions.assignment import Assignment, IllegalStep, Phone, Step, legal_verbs
+from dispatcher import assignment_store, incident_store
+from dispatcher.decisions import assignment
+from dispatcher.decisions.assignment import Assignment, IllegalStep, Phone, legal_verbs
 from dispatcher.decisions.incident import IllegalMove
 from dispatcher.desk import incident_query, receipts
 from dispatcher.desk import metrics as desk_metrics
@@ -20,7 +18,7 @@ from dispatcher.desk.query import CURSOR, LIMIT, Parameters
 from dispatcher.desk.reach import open_incidents
 from dispatcher.desk.receipts import Asked, OtherBody, Receipt
 from dispatcher.desk.resources import BODY_ERRORS, SIGNED_IN, STAFF_ERRORS, desk_of, private, role_of
-from dispatcher.officer_store import Position
+from dispatcher.offers import open_asking
 from infra.http import read_json
 from infra.openapi import describe, parameter
 from infra.postgres import Connection
@@ -36,14 +34,8 @@ router = APIRouter(tags=["assignments"])
 #: Who sees assignments: an officer the own ones, the others those of their agencies.
 READERS: Final = frozenset({Role.OFFICER, Role.DISPATCHER, Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN})
 _MAX_KEY: Final = 200
-#: What each verb is called in the incident's history.
-_HAPPENED: Final = {
-    "accept": "accepted",
-    "decline": "declined",
-    "depart": "departed",
-    "arrive": "arrived",
-    "complete": "completed",
-}
+#: What ends an assignment without the officer's doing.
+_ENDED_BY_OTHERS: Final = frozenset({AssignmentStatus.EXPIRED, AssignmentStatus.RELEASED})
 
 
 class AssignmentDetail(AssignmentRow, frozen=True, kw_only=True):
@@ -193,48 +185,27 @@ async def _act(request: Request, verb: str, kind: type[FromPhone]) -> Response:
         # Its own, wherever it lies by now.
         await open_incidents(connection, [incident_id])
         incident = (await incident_store.select_for_update(connection, [incident_id]))[incident_id]
-        team = await assignment_store.select_team_for_update(connection, incident_id)
-        mine = next(one for one in team if one.id == assignment_id)
         if asked and (receipt := await _receipt(connection, asked)):
             return _answered(receipt)
         now = await connection.fetchval("SELECT clock_timestamp()")
-        note = body.note if isinstance(body, Complete) else None
-        reason = body.reason if isinstance(body, Decline) else None
+        asking = await open_asking(connection, incident, now, trace)
+        mine = asking.one(assignment_id)
         try:
-            moved, step = assignment.move(
+            moved = await asking.answer(
                 mine,
                 assignment.VERBS[verb],
-                actor=principal.name,
-                now=now,
+                principal.name,
                 phone=phone,
-                reason=reason,
-                note=note,
+                reason=body.reason if isinstance(body, Decline) else None,
+                note=body.note if isinstance(body, Complete) else None,
                 photo_ids=body.photo_ids if isinstance(body, Complete) else (),
             )
-            change = incident_verbs.follow(
-                incident,
-                moved,
-                [moved if one.id == moved.id else one for one in team],
-                _HAPPENED[verb],
-                actor=principal.name,
-                now=now,
-                note=reason or note,
-                device_at=step.device_at,
-            )
         except (IllegalStep, IllegalMove) as error:
-            raise Problem(
-                409,
-                "illegal-move",
-                f"{str(error).capitalize()}.",
-                current_version=mine.version,
-                legal=legal_verbs(mine),
-            ) from error
+            raise await _refused(connection, mine, error) from error
         if isinstance(body, Complete):
             await attach_photos(desk, connection, incident_id, body.photo_ids, principal.name, now)
-        await assignment_store.update(connection, moved, step, trace)
-        await incident_store.save(connection, [replace(change, traceparent=trace)])
-        await officer_store.settle(connection, [mine.officer], now, trace, _position(step, now))
-        done = Receipt(200, encode(_detail(moved, change.after.row())))
+        (saved,) = await incident_store.save(connection, await asking.finish())
+        done = Receipt(200, encode(_detail(moved, saved.after.row())))
         if asked:
             await receipts.keep(connection, asked, done)
     desk_metrics.COMMANDS.labels(verb).inc()
@@ -246,10 +217,15 @@ def _answered(receipt: Receipt) -> Response:
     return Response(receipt.body, receipt.status, headers=headers, media_type="application/json")
 
 
-def _position(step: Step, now: datetime) -> Position | None:
-    if step.lat is None or step.lon is None:
-        return None
-    return Position(lat=step.lat, lon=step.lon, at=step.device_at or now)
+async def _refused(connection: Connection, mine: Assignment, error: Exception) -> Problem:
+    """409; of an offer that has ended meanwhile, why: a phone that was offline learns it only now."""
+    why = f"{str(error).capitalize()}."
+    if mine.status in _ENDED_BY_OTHERS:
+        last = await assignment_store.select_last_step(connection, mine.id)
+        ended = "was not answered in time" if mine.status is AssignmentStatus.EXPIRED else "was taken back"
+        because = f" ({last.reason})" if last and last.reason else ""
+        why = f"This {ended} at {mine.updated_at:%Y-%m-%dT%H:%M:%SZ}{because}. Drop what you have queued for it."
+    return Problem(409, "illegal-move", why, current_version=mine.version, legal=legal_verbs(mine))
 
 
 def _key_of(request: Request) -> str | None:

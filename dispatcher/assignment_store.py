@@ -8,7 +8,6 @@ import msgspec
 
 from dispatcher import deadline_store, outbox_store
 from dispatcher.decisions.assignment import Assignment, Step
-from dispatcher.desk.page import Mark
 from dispatcher.outbox_store import Outgoing
 from infra.postgres import Connection
 from schemas import topics
@@ -18,8 +17,8 @@ from schemas.place import AgencyRef
 from schemas.vocabulary import AgencyCode, AssignmentStatus, Regency
 from schemas.wire import encode
 
-#: An assignment with what its officer is called.
-_SELECT: Final = (
+#: An assignment with what its officer is called, for `from_row`.
+SELECT: Final = (
     "SELECT a.id, a.version, a.incident_id, a.officer, o.name, o.regency, o.agency, a.status, a.because, a.named,"
     " a.offered_at, a.updated_at, a.answer_due_at, a.accepted_at, a.on_scene_at, a.completed_at, a.note, a.photo_ids"
     " FROM assignment a JOIN officer o ON o.username = a.officer"
@@ -33,7 +32,8 @@ class StaleAssignment(Exception):
     """Somebody else has changed the assignment since it was read."""
 
 
-def _from_row(row: asyncpg.Record) -> Assignment:
+def from_row(row: asyncpg.Record) -> Assignment:
+    """What `SELECT` has found."""
     return Assignment(
         id=row["id"],
         version=row["version"],
@@ -57,20 +57,20 @@ def _from_row(row: asyncpg.Record) -> Assignment:
 
 async def select(connection: Connection, assignment_id: str) -> Assignment | None:
     """As it is now, unlocked."""
-    row = await connection.fetchrow(f"{_SELECT} WHERE a.id = $1", assignment_id)
-    return _from_row(row) if row else None
+    row = await connection.fetchrow(f"{SELECT} WHERE a.id = $1", assignment_id)
+    return from_row(row) if row else None
 
 
 async def select_team(connection: Connection, incident_id: str) -> list[Assignment]:
     """All assignments of an incident, oldest first."""
-    rows = await connection.fetch(f"{_SELECT} WHERE a.incident_id = $1 ORDER BY a.offered_at, a.id", incident_id)
-    return [_from_row(row) for row in rows]
+    rows = await connection.fetch(f"{SELECT} WHERE a.incident_id = $1 ORDER BY a.offered_at, a.id", incident_id)
+    return [from_row(row) for row in rows]
 
 
 async def select_team_for_update(connection: Connection, incident_id: str) -> list[Assignment]:
     """The same, locked in the order of ids. The incident must be locked already (see officer_store)."""
-    rows = await connection.fetch(f"{_SELECT} WHERE a.incident_id = $1 ORDER BY a.id FOR UPDATE OF a", incident_id)
-    return sorted((_from_row(row) for row in rows), key=lambda one: (one.offered_at, one.id))
+    rows = await connection.fetch(f"{SELECT} WHERE a.incident_id = $1 ORDER BY a.id FOR UPDATE OF a", incident_id)
+    return sorted((from_row(row) for row in rows), key=lambda one: (one.offered_at, one.id))
 
 
 async def select_last_step(connection: Connection, assignment_id: str) -> Step | None:
@@ -81,36 +81,6 @@ async def select_last_step(connection: Connection, assignment_id: str) -> Step |
         assignment_id,
     )
     return msgspec.convert(dict(row), Step) if row else None
-
-
-async def select_page(
-    connection: Connection,
-    *,
-    officer: str | None,
-    agencies: Sequence[AgencyRef],
-    kecamatan: str | None,
-    statuses: Sequence[AssignmentStatus],
-    after: Mark | None,
-    limit: int,
-) -> list[Assignment]:
-    """Newest change first: of one officer, of these agencies (none: of all), on incidents in this kecamatan, in these
-    statuses (none: any)."""
-    rows = await connection.fetch(
-        f"{_SELECT} WHERE ($1::text IS NULL OR a.officer = $1)"
-        " AND ($2::text[] = '{}' OR o.regency || '/' || o.agency = ANY($2))"
-        " AND ($3::text[] = '{}' OR a.status = ANY($3))"
-        " AND ($4::timestamptz IS NULL OR (a.updated_at, a.id) < ($4, $5))"
-        " AND ($6::text IS NULL OR EXISTS (SELECT FROM incident i WHERE i.id = a.incident_id AND i.kecamatan = $6))"
-        " ORDER BY a.updated_at DESC, a.id DESC LIMIT $7",
-        officer,
-        [str(agency) for agency in agencies],
-        [status.value for status in statuses],
-        after.updated_at if after else None,
-        after.id if after else None,
-        kecamatan,
-        limit,
-    )
-    return [_from_row(row) for row in rows]
 
 
 async def insert(connection: Connection, assignment: Assignment, step: Step, traceparent: str | None) -> None:

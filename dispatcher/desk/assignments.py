@@ -10,7 +10,7 @@ from dispatcher import assignment_store, incident_store
 from dispatcher.decisions import assignment
 from dispatcher.decisions.assignment import Assignment, IllegalStep, Phone, legal_verbs
 from dispatcher.decisions.incident import IllegalMove
-from dispatcher.desk import incident_query, receipts
+from dispatcher.desk import assignment_query, incident_query, receipts
 from dispatcher.desk import metrics as desk_metrics
 from dispatcher.desk.command import PhotoIds, attach_photos
 from dispatcher.desk.page import Mark, Page, cursor_of
@@ -103,7 +103,7 @@ async def list_assignments(request: Request) -> Response:
     given = Parameters(request, [str(one["name"]) for one in _PARAMETERS])
     limit = given.limit()
     async with desk.database.snapshot() as connection:
-        found = await assignment_store.select_page(
+        found = await assignment_query.select_page(
             connection,
             officer=principal.name if role_of(principal) is Role.OFFICER else None,
             agencies=principal.agencies,

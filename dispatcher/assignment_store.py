@@ -1,6 +1,5 @@
 """Assignments in PostgreSQL, saved with their history and the event that goes out to Kafka."""
 
-from collections.abc import Sequence
 from typing import Final
 
 import asyncpg

@@ -41,8 +41,11 @@ async def write(connection: Connection, turns: Sequence[Turn], now: datetime) ->
         [turn.sighting for turn in turns if turn.sighting],
         also={incident_id for incident_id in belongs.values() if incident_id},
     )
-    seen_by = await telemetry_store.devices_on(connection, [candidate.incident.id for candidate in candidates])
     casebook = Casebook(candidates, await policy_store.live(connection))
+    seen_by: dict[str, set[str]] = {}
+    on = await telemetry_store.devices_on(connection, [candidate.incident.id for candidate in candidates])
+    for incident_id, devices in on.items():
+        seen_by.setdefault(_holder(casebook, incident_id), set()).update(devices)
     for turn in turns:
         was_on = belongs[turn.device_id]
         if turn.sighting:
@@ -50,6 +53,7 @@ async def write(connection: Connection, turns: Sequence[Turn], now: datetime) ->
             seen_by.setdefault(joined, set()).add(turn.device_id)
         elif was_on:
             belongs[turn.device_id] = None
+            was_on = _holder(casebook, was_on)
             seen_by.setdefault(was_on, set()).discard(turn.device_id)
             incident = casebook.incident(was_on)
             change = incident and all_clear(
@@ -65,3 +69,9 @@ async def write(connection: Connection, turns: Sequence[Turn], now: datetime) ->
                 casebook.note(change)
     await incident_store.save(connection, casebook.changes)
     return belongs
+
+
+def _holder(casebook: Casebook, incident_id: str) -> str:
+    """The incident that has the reports of this one: a device stays on what it saw, though that may be merged."""
+    incident = casebook.incident(incident_id)
+    return incident.id if incident else incident_id

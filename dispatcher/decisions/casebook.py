@@ -9,9 +9,9 @@ import msgspec
 
 from dispatcher.decisions.cells import cell_of, cells_within
 from dispatcher.decisions.change import Change
-from dispatcher.decisions.correlate import TEXTS_KEPT, Candidate, reach
+from dispatcher.decisions.correlate import TEXTS_KEPT, Candidate, holder_of, reach
 from dispatcher.decisions.decide import decide
-from dispatcher.decisions.incident import ENDED, Incident
+from dispatcher.decisions.incident import Incident
 from dispatcher.decisions.policy import DEFAULT_POLICY, Policy
 from dispatcher.decisions.sighting import Sighting
 from schemas.vocabulary import Category
@@ -69,9 +69,9 @@ class Casebook:
         return tuple(self._changes.values())
 
     def incident(self, incident_id: str) -> Incident | None:
-        """As it is by now."""
+        """As it is by now; of a merged one, the one that has its reports."""
         candidate = self._candidates.get(incident_id)
-        return candidate.incident if candidate else None
+        return holder_of(candidate, self._candidates).incident if candidate else None
 
     def take(self, sighting: Sighting, now: datetime) -> str:
         """Decide where a sighting belongs, and return the id of its incident."""
@@ -101,13 +101,17 @@ class Casebook:
 
     def _around(self, sighting: Sighting) -> list[Candidate]:
         ids = {incident_id for patch in patches_around(sighting) for incident_id in self._at.get(patch, ())}
-        return [self._candidates[incident_id] for incident_id in ids]
+        found = {incident_id: self._candidates[incident_id] for incident_id in ids}
+        for candidate in list(found.values()):
+            while (into := candidate.incident.merged_into) is not None and into in self._candidates:
+                found[into] = candidate = self._candidates[into]
+        return list(found.values())
 
     def _keep(self, candidate: Candidate) -> None:
         incident = candidate.incident
         self._candidates[incident.id] = candidate
         patch = home(incident.category, incident.lat, incident.lon, incident.kecamatan)
-        if patch is not None and incident.status not in ENDED:
+        if patch is not None:
             self._at.setdefault(patch, {})[incident.id] = None
 
 

@@ -35,6 +35,19 @@ _REACHES: Final[Mapping[Category, Reach]] = {
 }
 
 
+#: Older than this nothing is in reach of anything.
+LONGEST_WINDOW: Final = max(one.window for one in (_ELSE, *_REACHES.values()))
+
+#: Why an incident takes no more reports, where it is not that it has run for too long.
+_SETTLED: Final[Mapping[IncidentStatus, str]] = {
+    IncidentStatus.RESOLVED: "sudah selesai",
+    IncidentStatus.CLOSED: "sudah ditutup",
+    IncidentStatus.REJECTED: "sudah ditolak",
+    IncidentStatus.TRANSFERRED: "sudah diteruskan",
+    IncidentStatus.MERGED: "sudah digabung",
+}
+
+
 def reach(category: Category) -> Reach:
     """How far sightings of a category reach."""
     return _REACHES.get(category, _ELSE)
@@ -75,7 +88,7 @@ class Grouping(msgspec.Struct, frozen=True):
     """The answer: an incident to join, or none (and perhaps the one that a new incident follows)."""
 
     joined: Candidate | None
-    #: A locked or resolved incident of the same event.
+    #: An incident of the same event that takes no more: settled, handed over, or locked for its age.
     predecessor: str | None
     #: Shown to operators, so it is Indonesian.
     because: tuple[str, ...]
@@ -101,19 +114,31 @@ class _Match(msgspec.Struct, frozen=True):
 def correlate(sighting: Sighting, candidates: Iterable[Candidate]) -> Grouping:
     """The best of the candidates that tell of the same event. Their order does not matter.
 
-    Candidates of another category, out of reach or naming another place are passed over.
+    Candidates of another category, out of reach or naming another place are passed over. What belongs to a merged one
+    joins the one that has its reports, wherever that is, if it is among the candidates.
     """
+    candidates = tuple(candidates)
+    by_id = {candidate.incident.id: candidate for candidate in candidates}
     matches = [match for candidate in candidates if (match := _match(sighting, candidate))]
     # The nearest; of equals the oldest, then the first id: every worker comes to the same answer.
     matches.sort(key=lambda match: (-match.score, match.candidate.incident.opened_at, match.candidate.incident.id))
     for match in matches:
-        if _takes_more(match.candidate, sighting):
-            return Grouping(match.candidate, None, match.because, match.score)
+        holder = holder_of(match.candidate, by_id)
+        if _takes_more(holder, sighting):
+            merged = () if holder is match.candidate else (f"{match.candidate.incident.id} sudah digabung ke sana",)
+            return Grouping(holder, None, (*match.because, *merged), match.score)
     if matches:
-        before = matches[0].candidate.incident
-        why = "sudah selesai" if before.status is IncidentStatus.RESOLVED else "sudah terlalu lama berjalan"
+        before = holder_of(matches[0].candidate, by_id).incident
+        why = _SETTLED.get(before.status, "sudah terlalu lama berjalan")
         return Grouping(None, before.id, (f"melanjutkan {before.id}, yang {why}", *matches[0].because))
     return Grouping(None, None, ("tidak ada insiden yang sama di sekitar pada waktu itu",))
+
+
+def holder_of(candidate: Candidate, by_id: Mapping[str, Candidate]) -> Candidate:
+    """The one that has its reports: itself, or what it was merged into as far as that is known."""
+    while (into := candidate.incident.merged_into) is not None and into in by_id:
+        candidate = by_id[into]
+    return candidate
 
 
 def _takes_more(candidate: Candidate, sighting: Sighting) -> bool:

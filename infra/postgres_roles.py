@@ -30,6 +30,8 @@ _OF_DEVICES: Final = ("sensor", "wifi_node", "traffic_reading", "wifi_reading")
 _OF_KAFKA: Final = ("consumer_offset", "seen_event", "dead_letter", "breaker", "outbox", "feed_mark", "pulse", "kpi")
 #: What the city has decided: read by all who decide, put by the desk.
 _OF_POLICY: Final = ("policy",)
+#: And what it may decide next.
+_OF_DRAFTS: Final = ("rule_draft",)
 #: What reporters said of answers, and which incidents their reports were in.
 _OF_REPORTERS: Final = ("report_move", "feedback")
 #: What changes when reports change hands.
@@ -79,21 +81,21 @@ ROLES: Final[Mapping[str, Grants]] = {
     # each under its row-level security: infra/migrations/0006_access.sql
     "patriot_desk": {
         "SELECT": _all(
-            *_OF_INCIDENTS, *_OF_WORK, *_OF_POLICY, "shift", "sensor", "wifi_node", "report", "account", "session",
-            "device_key", *_OF_SIGN_IN, "contact", "command_receipt", "schema_migration", *_OF_TRUST, "audit_head",
-            "handover", *_OF_REPORTERS,
+            *_OF_INCIDENTS, *_OF_WORK, *_OF_POLICY, *_OF_DRAFTS, "shift", "sensor", "wifi_node", "report", "account",
+            "session", "device_key", *_OF_SIGN_IN, "contact", "command_receipt", "schema_migration", "board_row",
+            "board_stay", "handover", *_OF_REPORTERS,
         ) | {
             # whether a report came: no value of a record
             "consumer_offset": ("topic", "as_of"),
             "dead_letter": ("topic", "headers", "state"),
         },
         "INSERT": _all(
-            *_OF_INCIDENTS, *_OF_POLICY, *_OF_OFFERS, "shift", "session", "account", "device_key", *_OF_SIGN_IN,
-            "command_receipt", "outbox",
+            *_OF_INCIDENTS, *_OF_POLICY, *_OF_DRAFTS, *_OF_OFFERS, "shift", "session", "account", "device_key",
+            *_OF_SIGN_IN, "command_receipt", "outbox",
             *_OF_TRUST, "handover", *_OF_REPORTERS,
         ),
         "UPDATE": _all(
-            "account", "device_key",
+            "account", "device_key", *_OF_DRAFTS,
             "incident", "deadline", "officer", "assignment", "offering", "shift", "command_receipt", "board_stay"
         ) | {"handover": ("taken_at", "remark"), "report": _OF_MERGING, "incident_evidence": _OF_MERGING},
         "DELETE": _all("deadline", "offering", "shift", "session", *_OF_SIGN_IN, "command_receipt"),

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from dispatcher.decisions.incident import Incident
 from dispatcher.decisions.judgement import Located
 from dispatcher.decisions.policy import Policy
-from dispatcher.decisions.prioritise import highest
+from dispatcher.decisions.prioritise import highest, prioritise
 from dispatcher.decisions.reference import is_active, name_of
 from dispatcher.decisions.rule import Case, Rule, RuleRef, case_of, fits
 from schemas.place import AgencyRef
@@ -78,12 +78,23 @@ def route(case: Case, policy: Policy, *, sure: bool) -> Routing:
 
 
 def case_of_incident(
-    incident: Incident, located: Located, said: Words | None, policy: Policy, *, category: Category, priority: Priority
+    incident: Incident,
+    located: Located,
+    said: Words | None,
+    policy: Policy,
+    *,
+    category: Category | None = None,
+    priority: Priority | None = None,
 ) -> Case:
     """The case that a stored incident is: as it came, with what is known of it now.
 
-    `said`: what its first report says; an incident that devices have seen has none.
+    `said`: what its first report says; an incident that devices have seen has none. `category` and `priority` are a
+    person's word; without one the priority is what it would be without any rule.
     """
+    category = category or incident.category
+    if priority is None:
+        alarm = incident.priority is Priority.CRITICAL
+        priority, _ = prioritise(category, at_least=Priority.NORMAL, emergency=alarm, evidence=incident.evidence)
     case = case_of(
         category,
         located,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
-from typing import Final
+from typing import Final, TypeVar
 
 from dispatcher.decisions.rule import CHECKS, Case, Rule, minutes, phrase, place_called
 from schemas.gazetteer import gazetteer
@@ -19,7 +19,11 @@ from schemas.vocabulary import Category, DayKind, Priority, Regency, RoadAuthori
 
 #: Steps of one search, and of all of them together: a set that wants more is told to be unknown in part.
 _STEPS: Final = 20_000
-_ALL_STEPS: Final = 1_000_000
+_ALL_STEPS: Final = 300_000
+
+_NOON: Final = 12 * 60
+
+T = TypeVar("T")
 
 #: The parts of a case, each with the conditions that look at it; those that tell most apart come first.
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -113,9 +117,9 @@ class _Search:
         values = {
             "category": [Case(category=category) for category in Category],
             "area": _areas(),
-            "road": [Case(category=Category.FLOOD, road=road) for road in RoadAuthority],
+            "road": [Case(category=Category.FLOOD, road=road) for road in _first(RoadAuthority.REGENCY, RoadAuthority)],
             "source": [Case(category=Category.FLOOD, source=source.value) for source in SightingSource],
-            "priority": [Case(category=Category.FLOOD, priority=priority) for priority in Priority],
+            "priority": [Case(category=Category.FLOOD, priority=each) for each in _first(Priority.NORMAL, Priority)],
             "day": [Case(category=Category.FLOOD, day=day) for day in DayKind],
             "time": [Case(category=Category.FLOOD, minute=minute) for minute in _turns(rules)],
         }
@@ -190,7 +194,12 @@ def _said(part: str, wanted: Sequence[Rule]) -> list[Case]:
 def _turns(rules: Sequence[Rule]) -> list[int]:
     """Minutes of the day at which the hours of some rule begin or end: between them nothing changes."""
     spans = [minutes(hours) for rule in rules for hours in rule.when.time]
-    return sorted({0, *(minute % 1440 for span in spans for minute in span)})
+    return _first(_NOON, sorted({0, *(minute % 1440 for span in spans for minute in span)}))
+
+
+def _first(ordinary: T, values: Iterable[T]) -> list[T]:
+    """The ordinary value before the others: of values that are as good as each other, an example has the first."""
+    return list(dict.fromkeys((ordinary, *values)))
 
 
 @cache
@@ -204,7 +213,7 @@ def _areas() -> tuple[Case, ...]:
         Case(category=Category.FLOOD, regency=area.regency, kecamatan=area.kecamatan_code, kelurahan=area.code)
         for area in gazetteer().kelurahan
     ]
-    return (*kelurahan, *kecamatan, *regencies)
+    return (*regencies, *kecamatan, *kelurahan)
 
 
 def in_words(case: Case) -> dict[str, str]:

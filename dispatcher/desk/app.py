@@ -11,16 +11,27 @@ import asyncpg
 import structlog
 from fastapi import APIRouter, FastAPI
 
-from dispatcher.desk import accounts, orphaned_photos, reach, receipts
+from dispatcher.desk import (
+    accounts,
+    commands_custody,
+    commands_ending,
+    commands_joining,
+    commands_judging,
+    orphaned_photos,
+    reach,
+    receipts,
+)
 from dispatcher.desk import assign as desk_assign
 from dispatcher.desk import assignments as desk_assignments
-from dispatcher.desk import commands_custody, commands_ending, commands_joining, commands_judging
 from dispatcher.desk import feedback as desk_feedback
 from dispatcher.desk import hold_reasons as desk_hold_reasons
 from dispatcher.desk import incidents as desk_incidents
+from dispatcher.desk import names as desk_names
 from dispatcher.desk import officers as desk_officers
 from dispatcher.desk import photos as desk_photos
 from dispatcher.desk import reference as desk_reference
+from dispatcher.desk import rule_drafts as desk_rule_drafts
+from dispatcher.desk import rules as desk_rules
 from dispatcher.desk import session as desk_session
 from dispatcher.desk import tickets as desk_tickets
 from dispatcher.desk import tracking as desk_tracking
@@ -57,6 +68,9 @@ _PARTS: Final = (
     desk_assignments,
     desk_officers,
     desk_reference,
+    desk_names,
+    desk_rules,
+    desk_rule_drafts,
     desk_hold_reasons,
     desk_tracking,
     desk_feedback,

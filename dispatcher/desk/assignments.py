@@ -7,9 +7,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from dispatcher import assignment_store, incident_store
-from dispatcher.decisions import assignment
+from dispatcher.decisions import assignment, proof
 from dispatcher.decisions.assignment import Assignment, IllegalStep, Phone, legal_verbs
 from dispatcher.decisions.incident import IllegalMove
+from dispatcher.decisions.proof import Done
 from dispatcher.desk import assignment_query, incident_query, receipts
 from dispatcher.desk import metrics as desk_metrics
 from dispatcher.desk.command import PhotoIds, attach_photos
@@ -166,7 +167,8 @@ async def arrive(request: Request) -> Response:
 
 @router.post("/api/v1/assignments/{assignment_id}/complete", **_described("Be done", Complete))
 async def complete(request: Request) -> Response:
-    """When it was the last active one, the incident is resolved."""
+    """When it was the last active one, the incident is resolved. What is doubtful about photo, place or time is
+    flagged to the shift lead, never refused."""
     return await _act(request, "complete", Complete)
 
 
@@ -202,9 +204,14 @@ async def _act(request: Request, verb: str, kind: type[FromPhone]) -> Response:
             )
         except (IllegalStep, IllegalMove) as error:
             raise await _refused(connection, mine, error) from error
+        shown: Done | None = None
         if isinstance(body, Complete):
-            await attach_photos(desk, connection, incident_id, body.photo_ids, principal.name, now)
-        (saved,) = await incident_store.save(connection, await asking.finish())
+            sent = await attach_photos(desk, connection, incident_id, body.photo_ids, principal.name, now)
+            shown = Done(now, [one.uploaded_at for one in sent], mine.offered_at, phone.at, phone.lat, phone.lon)
+        (change,) = await asking.finish()
+        if shown:
+            change = proof.shown(change, proof.judge(incident, shown))
+        (saved,) = await incident_store.save(connection, [change])
         done = Receipt(200, encode(_detail(moved, saved.after.row())))
         if asked:
             await receipts.keep(connection, asked, done)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from dispatcher.decisions.incident import Incident
+from dispatcher.decisions.proof import Flag
 from dispatcher.desk.page import Mark
 from dispatcher.desk.scope import Scope
 from dispatcher.incident_store import COLUMNS, from_row
@@ -47,6 +48,7 @@ class Filters:
     text: str | None = None
     in_words: bool = True
     overdue: bool | None = None
+    flags: Sequence[Flag] = ()
 
 
 @dataclass(slots=True)
@@ -112,6 +114,8 @@ def _add_filters(wanted: _Conditions, filters: Filters) -> None:
         wanted.add("updated_at < {}", filters.until)
     if filters.overdue is not None:
         wanted.add(_OVERDUE if filters.overdue else f"NOT {_OVERDUE}")
+    if filters.flags:
+        wanted.add("flags && {} AND flags <> '{{}}'", [flag.value for flag in filters.flags])
     if filters.text:
         pattern = f"%{_literally(filters.text)}%"
         places = "title ILIKE {} OR address ILIKE {} OR id ILIKE {}"

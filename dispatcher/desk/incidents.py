@@ -7,8 +7,11 @@ from typing import Final, NamedTuple
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from dispatcher import assignment_store, incident_store
+from dispatcher import assignment_store, incident_store, policy_store
+from dispatcher.decisions.clock_rows import clocks
+from dispatcher.decisions.hold import Pause
 from dispatcher.decisions.incident import Incident, legal_verbs
+from dispatcher.decisions.proof import Flag
 from dispatcher.desk import incident_query
 from dispatcher.desk.incident_formats import CSV, GEOJSON, IncidentCollection, to_csv, to_geojson
 from dispatcher.desk.incident_query import (
@@ -19,6 +22,11 @@ from dispatcher.desk.incident_query import (
     HistoryEntry,
     ReportOfIncident,
 )
+from dispatcher.desk.incident_relations import (
+    CustodyOfIncident,
+    FeedbackOfIncident,
+    select_relations,
+)
 from dispatcher.desk.page import Mark, Page, cursor_of
 from dispatcher.desk.query import CURSOR, LIMIT, Parameters
 from dispatcher.desk.reach import open_incidents
@@ -28,9 +36,9 @@ from infra.openapi import describe, parameter
 from infra.postgres import Connection
 from infra.problem import Problem, invalid
 from schemas.assignment import AssignmentRow
-from schemas.incident import IncidentRow
+from schemas.incident import ClockRow, IncidentRow
 from schemas.vocabulary import OPEN_STATUSES, AgencyCode, Category, IncidentStatus, Priority, Regency, Role
-from schemas.wire import encode
+from schemas.wire import Timestamp, encode
 
 router = APIRouter(tags=["incidents"])
 
@@ -47,6 +55,28 @@ class IncidentDetail(IncidentRow, frozen=True, kw_only=True):
     history: tuple[HistoryEntry, ...]
     #: Why it was classified, placed, grouped and routed so.
     decisions: tuple[DecisionOfIncident, ...]
+    #: What is due when, and whether it was met.
+    clocks: tuple[ClockRow, ...]
+    #: Who had it, and from when on.
+    custody: tuple[CustodyOfIncident, ...]
+    #: Where it was handed over to, when `transferred`.
+    transferred_to: str | None
+    #: Every time on hold, and when the present one ends by itself.
+    pauses: tuple[Pause, ...]
+    hold_ends_at: Timestamp | None
+    #: The incident that has its reports, when `merged`; and those whose reports it has.
+    merged_into: str | None
+    merged: tuple[str, ...]
+    #: What its first reports were taken out of, and what was taken out of it.
+    split_from: str | None
+    splits: tuple[str, ...]
+    #: What it follows, and what follows it: the same matter again.
+    predecessor: str | None
+    successors: tuple[str, ...]
+    reopened_at: Timestamp | None
+    #: What is doubtful about the proof of work; why is in `decisions`.
+    flags: tuple[str, ...]
+    feedback: tuple[FeedbackOfIncident, ...]
     #: The verbs that its status allows, whoever asks.
     legal: tuple[str, ...]
 
@@ -92,6 +122,7 @@ _PARAMETERS: Final = (
         {"type": "string", "minLength": 1, "maxLength": 200},
     ),
     parameter("overdue", "query", "Past its due time and not done, or the others", {"type": "boolean"}),
+    _words("flag", "Proof of work that is doubtful in any of these ways", list(Flag)),
     parameter("format", "query", "Wins over Accept", {"type": "string", "enum": list(Format)}),
     LIMIT,
     CURSOR,
@@ -167,6 +198,7 @@ async def detail_of(connection: Connection, incident: Incident, principal: Princ
     """The incident with its story, for this person."""
     personal = role_of(principal) not in IMPERSONAL
     story = await incident_query.select_story(connection, incident.id, personal=personal)
+    relations = await select_relations(connection, incident, personal=personal)
     team = await assignment_store.select_team(connection, incident.id)
     row = incident.row()
     return IncidentDetail(
@@ -176,6 +208,20 @@ async def detail_of(connection: Connection, incident: Incident, principal: Princ
         assignments=tuple(assignment.row() for assignment in team),
         history=story.history,
         decisions=story.decisions,
+        clocks=clocks(incident, await policy_store.live(connection), await connection.fetchval("SELECT now()")),
+        custody=custody_of(story.history),
+        transferred_to=incident.transferred_to,
+        pauses=incident.pauses,
+        hold_ends_at=incident.hold_ends_at,
+        merged_into=incident.merged_into,
+        merged=relations.merged,
+        split_from=incident.split_from,
+        splits=relations.splits,
+        predecessor=incident.predecessor,
+        successors=relations.successors,
+        reopened_at=incident.reopened_at,
+        flags=incident.flags,
+        feedback=relations.feedback,
         legal=legal_verbs(incident),
     )
 
@@ -195,6 +241,7 @@ def _listed(request: Request, principal: Principal) -> _Listed:
         text=given.text("q"),
         in_words=role_of(principal) not in IMPERSONAL,
         overdue=given.flag("overdue"),
+        flags=given.members("flag", Flag),
     )
     wanted = given.member("format", Format)
     if wanted is None:

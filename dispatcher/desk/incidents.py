@@ -25,6 +25,7 @@ from dispatcher.desk.incident_query import (
 from dispatcher.desk.incident_relations import (
     CustodyOfIncident,
     FeedbackOfIncident,
+    custody_of,
     select_relations,
 )
 from dispatcher.desk.page import Mark, Page, cursor_of

@@ -44,6 +44,9 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "user": Subcommand("dispatcher.desk.accounts_cli:user", "Accounts of staff.", finds=True),
     "apikey": Subcommand("dispatcher.desk.accounts_cli:apikey", "Keys of devices and gateways.", finds=True),
     "dlq": Subcommand("dispatcher.dlq:command", "Messages that were set aside.", finds=True),
+    "audit": Subcommand("dispatcher.audit_cli:command", "The log of decisions and looks at data.", finds=True),
+    "privacy": Subcommand("dispatcher.privacy_cli:command", "What is kept of a person: given, erased.", finds=True),
+    "rules": Subcommand("dispatcher.rules_cli:command", "Routing rules in a file: check, try, apply.", finds=True),
     "evaluate": Subcommand("dispatcher.evaluate:command", "Judge a CSV file as the dispatcher would."),
 }
 

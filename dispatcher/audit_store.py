@@ -218,35 +218,48 @@ async def select_waiting(connection: Connection) -> list[Sealed]:
     return [Sealed(_entry(row), None, None) for row in rows]
 
 
-async def select_page(
-    connection: Connection,
-    *,
-    actor: str | None = None,
-    action: str | None = None,
-    subject: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    personal: bool | None = None,
-    after: int = 0,
-    limit: int,
-) -> list[Sealed]:
-    """Entries by id, behind the id `after`, that fit all that is given; `until` is not included."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries; None wants any. `until` is not included."""
+
+    actor: str | None = None
+    action: str | None = None
+    subject: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    personal: bool | None = None
+
+
+_WANTED: Final = (
+    "($1::text IS NULL OR actor = $1) AND ($2::text IS NULL OR action = $2) AND ($3::text IS NULL OR subject = $3)"
+    " AND ($4::timestamptz IS NULL OR at >= $4) AND ($5::timestamptz IS NULL OR at < $5)"
+    " AND ($6::boolean IS NULL OR personal = $6)"
+)
+
+
+async def select_page(connection: Connection, wanted: Wanted, *, after: int = 0, limit: int) -> list[Sealed]:
+    """Entries in the order of their ids, behind the id `after`."""
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS}, seq, hash FROM audit_entry WHERE id > $1"  # noqa: S608
-        " AND ($2::text IS NULL OR actor = $2) AND ($3::text IS NULL OR action = $3)"
-        " AND ($4::text IS NULL OR subject = $4) AND ($5::timestamptz IS NULL OR at >= $5)"
-        " AND ($6::timestamptz IS NULL OR at < $6) AND ($7::boolean IS NULL OR personal = $7)"
-        " ORDER BY id LIMIT $8",
+        f"SELECT {_COLUMNS}, seq, hash FROM audit_entry WHERE {_WANTED} AND id > $7 ORDER BY id LIMIT $8",  # noqa: S608
+        *_values(wanted),
         after,
-        actor,
-        action,
-        subject,
-        since,
-        until,
-        personal,
         limit,
     )
     return [Sealed(_entry(row), row["seq"], row["hash"]) for row in rows]
+
+
+async def select_newest(connection: Connection, wanted: Wanted, *, limit: int) -> list[Sealed]:
+    """The newest entries, oldest of them first."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS}, seq, hash FROM audit_entry WHERE {_WANTED} ORDER BY id DESC LIMIT $7",  # noqa: S608
+        *_values(wanted),
+        limit,
+    )
+    return [Sealed(_entry(row), row["seq"], row["hash"]) for row in reversed(rows)]
+
+
+def _values(wanted: Wanted) -> tuple[object, ...]:
+    return wanted.actor, wanted.action, wanted.subject, wanted.since, wanted.until, wanted.personal
 
 
 def _entry(row: asyncpg.Record) -> Entry:

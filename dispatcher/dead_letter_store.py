@@ -1,5 +1,6 @@
 """Messages that were set aside, with their bytes, the reason and the place: to be looked at, replayed or dropped."""
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -149,6 +150,18 @@ async def select_lines(
         )
         for row in rows
     ]
+
+
+async def select_ids(connection: Connection, topic: str, subjects: Sequence[bytes]) -> list[int]:
+    """Letters of a topic, not dropped yet, that are about one of these: by `ce_subject`, or by their key."""
+    rows = await connection.fetch(
+        "SELECT id FROM dead_letter WHERE topic = $1 AND state <> 'dropped' AND (key = ANY($2::bytea[]) OR EXISTS ("
+        "   SELECT FROM jsonb_array_elements(headers) AS h WHERE h ->> 0 = 'ce_subject' AND h ->> 1 = ANY($3)))",
+        topic,
+        list(subjects),
+        [base64.b64encode(subject).decode() for subject in subjects],
+    )
+    return [row["id"] for row in rows]
 
 
 async def replay(connection: Connection, ids: Sequence[int] | None, *, topic: str | None = None) -> list[int]:

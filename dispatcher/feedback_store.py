@@ -1,5 +1,6 @@
 """What reporters say of answers, in PostgreSQL: appended, one row each time somebody says something new."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -53,3 +54,8 @@ async def insert(connection: Connection, feedback: Feedback) -> None:
         feedback.resolved_at,
         feedback.at,
     )
+
+
+async def erase_comments(connection: Connection, report_ids: Sequence[str]) -> None:
+    """What these reporters wrote is forgotten; whether they were satisfied stays."""
+    await connection.execute("UPDATE feedback SET comment = NULL WHERE report_id = ANY($1)", list(report_ids))

@@ -1,7 +1,7 @@
 """Incidents in PostgreSQL: read, locked, and saved together with their history, reasons and what goes out to Kafka."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import asyncpg
 import msgspec
@@ -158,9 +158,19 @@ async def save(connection: Connection, changes: Sequence[Change], policy: Policy
     return changes
 
 
-async def set_policy_version(connection: Connection, incident_ids: Sequence[str], version: int) -> None:
-    """These incidents' due times follow from this policy too. They must be locked; it is no change of them."""
-    await connection.execute("UPDATE incident SET policy_version = $2 WHERE id = ANY($1)", list(incident_ids), version)
+async def set_times(connection: Connection, incidents: Sequence[Incident]) -> None:
+    """Write what is due when, and the policy that it follows from, of incidents that are locked. It is no change of
+    theirs: what the board shows must be as it was."""
+    await connection.execute(
+        "UPDATE incident SET first_look_due_at = f, on_scene_due_at = o, closes_at = c, policy_version = p"
+        " FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::bigint[])"
+        " AS u (i, f, o, c, p) WHERE id = i",
+        [one.id for one in incidents],
+        [one.first_look_due_at for one in incidents],
+        [one.on_scene_due_at for one in incidents],
+        [one.closes_at for one in incidents],
+        [one.policy_version for one in incidents],
+    )
 
 
 async def select_of_older_policy(connection: Connection, version: int, most: int) -> list[Incident]:
@@ -230,8 +240,8 @@ def _values(incident: Incident) -> tuple[object, ...]:
 _NAMES: Final = (
     "id, version, category, title, status, priority, regency, agency, co_agencies, kecamatan, kelurahan, lat, lon,"
     " place_precision, cell, address, named_places, transferred_to, skills, officers_needed, opened_at, updated_at,"
-    " received_at, last_report_at, first_look_due_at, due_at, resolved_at, ended_at, report_count, sources, confidence, evidence,"
-    " officers, photo_url, predecessor, on_board, pauses, merged_into, split_from, reopened_at, flags,"
+    " received_at, last_report_at, first_look_due_at, due_at, resolved_at, ended_at, report_count, sources, confidence,"
+    " evidence, officers, photo_url, predecessor, on_board, pauses, merged_into, split_from, reopened_at, flags,"
     " on_scene_due_at, closes_at, looked_at, on_scene_at, policy_version"
 )
 _COUNT: Final = len(_NAMES.split(","))
@@ -306,6 +316,26 @@ async def _append_reasons(connection: Connection, changes: Sequence[Change]) -> 
         ids = [row["id"] for row in written]
     await evidence_store.append(connection, changes)
     return ids
+
+
+class ErasedNote(NamedTuple):
+    """A note that is no longer there, with the key of its digest in the audit's chain."""
+
+    note: str
+    key: bytes
+
+
+async def erase_note(connection: Connection, incident_id: str, version: int) -> ErasedNote | None:
+    """Forget the note of one history entry; None when it has none. The only edit of a history that there is."""
+    row = await connection.fetchrow(
+        "WITH old AS (SELECT incident_id, version, note, note_key FROM incident_history"
+        "   WHERE incident_id = $1 AND version = $2 AND note IS NOT NULL FOR UPDATE)"
+        " UPDATE incident_history h SET note = NULL, note_key = NULL FROM old"
+        " WHERE h.incident_id = old.incident_id AND h.version = old.version RETURNING old.note, old.note_key",
+        incident_id,
+        version,
+    )
+    return ErasedNote(row["note"], row["note_key"] or b"") if row else None
 
 
 def _outgoing(change: Change) -> list[Outgoing]:

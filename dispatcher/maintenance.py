@@ -7,7 +7,8 @@ from typing import Final
 import asyncpg
 import structlog
 
-from dispatcher import seen_store
+from dispatcher import incident_store, playback_store, seen_store
+from dispatcher.retention import Retention
 from dispatcher.supervise import pause
 from infra.postgres import Connection, Pool
 
@@ -33,8 +34,10 @@ _SWEPT_AT_ONCE: Final = 5000
 class Maintenance:
     """Runs once an hour in one of the workers."""
 
-    def __init__(self, pool: Pool, *, readings_days: int) -> None:
+    def __init__(self, pool: Pool, *, readings_days: int, retention: Retention | None = None) -> None:
+        """Without `retention` whatever people have told is kept."""
         self._pool = pool
+        self._retention = retention
         self._kept = {
             "seen_event": seen_store.KEPT_DAYS,
             "traffic_reading": readings_days,
@@ -57,6 +60,9 @@ class Maintenance:
                     await make_days(connection, table)
                     await drop_days(connection, table, days)
                 await sweep(connection)
+                await know_the_board(connection)
+                if self._retention is not None:
+                    await self._retention.apply(connection)
             finally:
                 await connection.fetchval("SELECT pg_advisory_unlock($1)", _LOCK)
 
@@ -94,6 +100,18 @@ async def drop_days(connection: Connection, table: str, days: int) -> None:
             log.info("day_dropped", table=row["name"])
         except asyncpg.LockNotAvailableError:
             log.warning("day_not_dropped", table=row["name"])
+
+
+async def know_the_board(connection: Connection) -> None:
+    """What an older release has put on the board is taken into the playback; in one moment, or in an hour."""
+    try:
+        async with connection.transaction(isolation="repeatable_read"):
+            unknown = await playback_store.keep_unknown(connection, await incident_store.select_board(connection))
+    except asyncpg.SerializationError:
+        log.warning("board_not_known")
+        return
+    if unknown:
+        log.info("board_known", rows=unknown)
 
 
 async def sweep(connection: Connection) -> None:

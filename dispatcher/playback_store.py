@@ -41,12 +41,13 @@ async def keep(connection: Connection, outgoing: Iterable[Outgoing]) -> None:
             gone.append(incident_id)
             continue
         tags = _tags(record.headers[topics.HEADER_TAGS])
-        shown.append((incident_id, _agencies(tags), tags.get("kecamatan"), record.value))
+        shown.append((incident_id, _agencies(tags), tags.get("kecamatan"), tags.get("kelurahan"), record.value))
         if topics.HEADER_TAGS_BEFORE not in record.headers:
             come.append(incident_id)
     if shown:
         await connection.executemany(
-            "INSERT INTO board_row (incident_id, agencies, kecamatan, row) VALUES ($1, $2, $3, $4)", shown
+            "INSERT INTO board_row (incident_id, agencies, kecamatan, kelurahan, row) VALUES ($1, $2, $3, $4, $5)",
+            shown,
         )
     if come:
         await connection.execute(
@@ -80,19 +81,26 @@ async def keep_unknown(connection: Connection, board: Sequence[Outgoing]) -> int
 
 
 async def select_board(
-    connection: Connection, at: datetime, *, agencies: Sequence[str] = (), kecamatan: str | None = None
+    connection: Connection,
+    at: datetime,
+    *,
+    agencies: Sequence[str] = (),
+    kecamatan: str | None = None,
+    kelurahan: str | None = None,
 ) -> BoardThen:
-    """The board of incidents at a moment that is past, for who sees these agencies (none: all) and this kecamatan."""
+    """The board of incidents at a moment that is past, for who sees these agencies (none: all) and this area."""
     rows = await connection.fetch(
         "SELECT r.row FROM board_stay s CROSS JOIN LATERAL ("
-        "   SELECT b.at, b.agencies, b.kecamatan, b.row FROM board_row b"
+        "   SELECT b.at, b.agencies, b.kecamatan, b.kelurahan, b.row FROM board_row b"
         "    WHERE b.incident_id = s.incident_id AND b.at <= $1 ORDER BY b.at DESC LIMIT 1) AS r"
         " WHERE s.during @> $1::timestamptz"
         " AND ($2::text[] = '{}' OR r.agencies && $2) AND ($3::text IS NULL OR r.kecamatan = $3)"
+        " AND ($4::text IS NULL OR r.kelurahan = $4)"
         " ORDER BY r.at DESC, s.incident_id",
         at,
         list(agencies),
         kecamatan,
+        kelurahan,
     )
     since: datetime | None = await connection.fetchval("SELECT min(lower(during)) FROM board_stay")
     return BoardThen(tuple(row["row"] for row in rows), since)

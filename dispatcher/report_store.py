@@ -75,8 +75,8 @@ async def first_words(connection: Connection, incident_id: str) -> Words | None:
 
 _INSERT: Final = (
     "INSERT INTO report (id, tracking_code, incident_id, channel, category, description, lat, lon, address, regency,"
-    " kecamatan, kelurahan, photos, submitted_by, observed_at, submitted_at, received_at)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+    " kecamatan, kelurahan, photos, submitted_by, observed_at, submitted_at, received_at, consent)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
 )
 
 
@@ -103,6 +103,7 @@ async def insert(connection: Connection, reports: Sequence[PlacedReport]) -> Non
                 placed.report.observed_at,
                 placed.report.submitted_at,
                 placed.received_at,
+                placed.report.consent,
             )
             for placed in reports
         ],
@@ -162,15 +163,82 @@ async def belonging_to(connection: Connection, incident_id: str) -> list[Reporte
 
 
 async def upsert_contacts(connection: Connection, contacts: Sequence[ContactGiven]) -> None:
-    """Keep who reported; what was given later replaces what was given before."""
+    """Keep who reported; what was given later replaces what was given before, and what was erased stays so."""
     newest: dict[str, ContactGiven] = {}
     for contact in contacts:
         kept = newest.get(contact.report_id)
         if kept is None or contact.given_at >= kept.given_at:
             newest[contact.report_id] = contact
     await connection.executemany(
-        "INSERT INTO contact (report_id, name, phone, email, anonymous, given_at) VALUES ($1, $2, $3, $4, $5, $6)"
+        "INSERT INTO contact (report_id, name, phone, email, anonymous, given_at)"
+        " SELECT $1, $2::text, $3::text, $4::text, $5::boolean, $6::timestamptz"
+        " WHERE NOT EXISTS (SELECT FROM erasure WHERE report_id = $1)"
         " ON CONFLICT (report_id) DO UPDATE SET name = excluded.name, phone = excluded.phone, email = excluded.email,"
         " anonymous = excluded.anonymous, given_at = excluded.given_at WHERE contact.given_at <= excluded.given_at",
         [(c.report_id, c.name, c.phone, c.email, c.anonymous, c.given_at) for _, c in sorted(newest.items())],
     )
+
+
+# What is forgotten --------------------------------------------------------------------------------------------------
+
+#: In place of words that were erased; their report stays.
+ERASED_WORDS: Final = "(isi laporan telah dihapus)"
+
+
+async def erase(connection: Connection, report_ids: Sequence[str], *, words: bool) -> int:
+    """Erase who sent these reports, for good; with `words` also what they wrote. Answers how many contacts."""
+    await connection.execute(
+        "INSERT INTO erasure (report_id, words) SELECT id, $2 FROM unnest($1::text[]) AS u (id)"
+        " ON CONFLICT (report_id) DO UPDATE SET at = excluded.at, words = erasure.words OR excluded.words",
+        list(report_ids),
+        words,
+    )
+    done: str = await connection.execute("DELETE FROM contact WHERE report_id = ANY($1)", list(report_ids))
+    if words:
+        await connection.execute(
+            "UPDATE report SET description = $2, address = NULL WHERE id = ANY($1)", list(report_ids), ERASED_WORDS
+        )
+    return int(done.split()[-1])
+
+
+async def forget_photos(connection: Connection, report_ids: Sequence[str]) -> None:
+    """These reports came without photos, from now on; the files are somebody else's to erase."""
+    await connection.execute("UPDATE report SET photos = '[]' WHERE id = ANY($1)", list(report_ids))
+
+
+async def expire_contacts(connection: Connection, ended_before: datetime, most: int) -> int:
+    """Forget who sent reports whose incident ended before then, and contacts as old whose report never came; `most` at
+    most. Answers how many."""
+    done: str = await connection.execute(
+        "DELETE FROM contact WHERE report_id = ANY(ARRAY("
+        " SELECT c.report_id FROM contact c LEFT JOIN report r ON r.id = c.report_id"
+        " LEFT JOIN incident i ON i.id = r.incident_id"
+        " WHERE i.ended_at < $1 OR (r.id IS NULL AND c.given_at < $1) LIMIT $2))",
+        ended_before,
+        most,
+    )
+    return int(done.split()[-1])
+
+
+async def expire_words(connection: Connection, ended_before: datetime, most: int) -> int:
+    """Forget the words of reports whose incident ended before then, `most` at most; answers how many."""
+    done: str = await connection.execute(
+        "UPDATE report SET description = $3, address = NULL WHERE id = ANY(ARRAY("
+        " SELECT r.id FROM report r JOIN incident i ON i.id = r.incident_id"
+        " WHERE i.ended_at < $1 AND r.description <> $3 LIMIT $2))",
+        ended_before,
+        most,
+        ERASED_WORDS,
+    )
+    return int(done.split()[-1])
+
+
+async def with_expired_photos(connection: Connection, ended_before: datetime, most: int) -> list[str]:
+    """Reports with photos whose incident ended before then, `most` at most."""
+    rows = await connection.fetch(
+        "SELECT r.id FROM report r JOIN incident i ON i.id = r.incident_id"
+        " WHERE i.ended_at < $1 AND r.photos <> '[]' LIMIT $2",
+        ended_before,
+        most,
+    )
+    return [row["id"] for row in rows]

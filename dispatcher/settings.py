@@ -26,6 +26,13 @@ class DispatcherSettings(ServiceSettings):
     max_batch_readings: int = Field(default=2_000, ge=1, le=10_000)
     #: Days that raw readings are kept.
     readings_days: int = Field(default=30, ge=8, le=3_650)
+    #: Days that names, numbers and addresses of reporters are kept after their incident has ended. A report may be
+    #: reopened for 14 days; a quarter leaves time for complaints about how it was handled.
+    contact_days: int = Field(default=90, ge=15, le=3_650)
+    #: Days that reporters' words are kept after that: two years, in which an ombudsman may ask for them.
+    words_days: int = Field(default=730, ge=15, le=36_500)
+    #: Days back that the board can be shown as it was: this year's against last year's.
+    playback_days: int = Field(default=730, ge=1, le=36_500)
     #: The clocks run ahead of PostgreSQL's by this: for tests and rehearsals, where nobody waits a day.
     clocks_ahead_s: float = Field(default=0.0, ge=0)
 

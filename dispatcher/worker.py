@@ -13,6 +13,7 @@ from dispatcher.effects import Effects
 from dispatcher.maintenance import Maintenance
 from dispatcher.pulse import Pulse
 from dispatcher.relay import Relay
+from dispatcher.retention import Retention
 from dispatcher.sealer import Sealer
 from dispatcher.settings import DispatcherSettings
 from dispatcher.supervise import Supervised
@@ -47,7 +48,11 @@ class Worker:
         ]
         self.pulse = Pulse(pool, self.consumers)
         clocks = Clocks(pool, ahead=timedelta(seconds=settings.clocks_ahead_s))
-        maintenance = Maintenance(pool, readings_days=settings.readings_days)
+        maintenance = Maintenance(
+            pool,
+            readings_days=settings.readings_days,
+            retention=Retention(settings.contact_days, settings.words_days, settings.playback_days),
+        )
         self._tasks = [
             *(Supervised(consumer.name, consumer.run) for consumer in self.consumers),
             *(Supervised(relay.name, relay.run) for relay in self.relays),

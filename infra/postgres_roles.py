@@ -36,6 +36,8 @@ _OF_DRAFTS: Final = ("rule_draft",)
 _OF_REPORTERS: Final = ("report_move", "feedback")
 #: What changes when reports change hands.
 _OF_MERGING: Final = ("incident_id", "home")
+#: And when their photos' time is over.
+_OF_REPORTS: Final = (*_OF_MERGING, "photos")
 #: What each sealed entry has beside what it tells.
 _OF_SEALER: Final = ("seq", "hash")
 #: What every change of an incident is told to besides: the board as it was, and the audit.
@@ -97,7 +99,7 @@ ROLES: Final[Mapping[str, Grants]] = {
         "UPDATE": _all(
             "account", "device_key", *_OF_DRAFTS,
             "incident", "deadline", "officer", "assignment", "offering", "shift", "command_receipt", "board_stay"
-        ) | {"handover": ("taken_at", "remark"), "report": _OF_MERGING, "incident_evidence": _OF_MERGING},
+        ) | {"handover": ("taken_at", "remark"), "report": _OF_REPORTS, "incident_evidence": _OF_MERGING},
         "DELETE": _all("deadline", "offering", "shift", "session", *_OF_SIGN_IN, "command_receipt"),
     },
 }  # fmt: skip

@@ -261,6 +261,7 @@ def _report(submission: Submission, promise: Promise, photos: tuple[Photo, ...])
         observed_at=draft.observed_at,
         photos=photos,
         submitted_by=submission.sender,
+        consent=draft.reporter.consent if draft.reporter else None,
     )
     if draft.lat is not None and draft.lon is not None:
         key = h3.latlng_to_cell(draft.lat, draft.lon, _CELL_RESOLUTION)

@@ -18,6 +18,10 @@ Complaint = Annotated[
 Words = Annotated[str, Meta(min_length=1, max_length=300, pattern=SEEN)]
 
 
+#: The version of the text on personal data that somebody agreed to, such as `2026-11`.
+Consent = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(?!\n)$")]
+
+
 class Reporter(Inbound, frozen=True):
     """Who reports, as far as they care to say."""
 
@@ -26,6 +30,7 @@ class Reporter(Inbound, frozen=True):
     email: Email | None = None
     #: The reporter asks that staff do not see who they are.
     anonymous: bool = False
+    consent: Consent | None = None
 
 
 class ReportDraft(Inbound, frozen=True):
@@ -76,6 +81,8 @@ class ReportSubmitted(Record, frozen=True):
     photos: tuple[Photo, ...] = ()
     #: Username of the agent or operator who typed it in, or `key:<id>` of a gateway; null for a citizen.
     submitted_by: str | None = None
+    #: Which version of the text on personal data its sender agreed to.
+    consent: str | None = None
 
 
 class ContactGiven(Record, frozen=True):

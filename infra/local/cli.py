@@ -43,6 +43,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "doctor": Subcommand("infra.local.doctor:command", "Check ports, disk, clock, Kafka, PostgreSQL and more."),
     "user": Subcommand("dispatcher.desk.accounts_cli:user", "Accounts of staff.", finds=True),
     "apikey": Subcommand("dispatcher.desk.accounts_cli:apikey", "Keys of devices and gateways.", finds=True),
+    "clocks": Subcommand("dispatcher.clocks_cli:command", "By when what is due, and who is told.", finds=True),
     "dlq": Subcommand("dispatcher.dlq:command", "Messages that were set aside.", finds=True),
     "audit": Subcommand("dispatcher.audit_cli:command", "The log of decisions and looks at data.", finds=True),
     "privacy": Subcommand("dispatcher.privacy_cli:command", "What is kept of a person: given, erased.", finds=True),

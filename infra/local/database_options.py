@@ -7,18 +7,19 @@ from pathlib import Path
 
 import click
 
-#: Parameter names by which a command says what it needs.
-_NEEDS = ("postgres_dsn", "kafka_bootstrap")
+#: Parameter names by which a command says what it needs: addresses, and a file with the city's secret.
+_ADDRESSES = ("postgres_dsn", "kafka_bootstrap")
+_SECRET_FILE = "secret_file"  # noqa: S105 - the name of a parameter
 #: Where one parameter leaves its value for the next.
 _DATA_DIR, _FOUND = "infra.local.data_dir", "infra.local.found"
 
 
 def with_data_dir(command: click.Command) -> click.Command:
-    """`command` (and its subcommands) with `--data-dir` added where it takes an address, which is then found there."""
+    """`command` (and its subcommands) with `--data-dir` added where it takes one of these, which is found there."""
     if isinstance(command, click.Group):
         for child in command.commands.values():
             with_data_dir(child)
-    needed = [parameter for parameter in command.params if parameter.name in _NEEDS]
+    needed = [parameter for parameter in command.params if parameter.name in (*_ADDRESSES, _SECRET_FILE)]
     if not needed:
         return command
     own = next((parameter for parameter in command.params if parameter.name == "data_dir"), None)
@@ -29,6 +30,9 @@ def with_data_dir(command: click.Command) -> click.Command:
     names = [parameter.name for parameter in needed]
     for parameter in needed:
         attribute = str(parameter.name)
+        if attribute == _SECRET_FILE:
+            parameter.default = _secret_file
+            continue
         parameter.default = lambda attribute=attribute: getattr(_find(kafka="kafka_bootstrap" in names), attribute)
     return command
 
@@ -50,11 +54,20 @@ def _data_dir_option() -> click.Option:
     )
 
 
+def _data_dir() -> Path:
+    context = click.get_current_context()
+    return Path(context.meta.get(_DATA_DIR) or context.params["data_dir"])
+
+
+def _secret_file() -> Path | None:
+    file = _data_dir() / "secrets" / "city"
+    return file if file.exists() else None
+
+
 def _find(*, kafka: bool) -> object:
     context = click.get_current_context()
     if _FOUND not in context.meta:
         # loaded when needed, as subcommands are: it brings the whole stack, which a service has no use for
         finding = import_module("infra.local.finding")
-        data_dir = context.meta.get(_DATA_DIR) or context.params["data_dir"]
-        context.meta[_FOUND] = finding.find(context, data_dir, kafka=kafka)
+        context.meta[_FOUND] = finding.find(context, _data_dir(), kafka=kafka)
     return context.meta[_FOUND]

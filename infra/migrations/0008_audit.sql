@@ -29,6 +29,11 @@ CREATE INDEX audit_head_seq ON audit_head (seq);
 COMMENT ON TABLE audit_head IS
     'dispatcher/audit_store.py. Where the chain ended in each hour, signed; the running hour''s is renewed as it grows';
 
+-- The desk tells, and reads nothing of it.
+CREATE POLICY told ON audit_entry FOR INSERT TO patriot_desk WITH CHECK (true);
+CREATE POLICY engine ON audit_entry TO patriot_dispatcher USING (true);
+ALTER TABLE audit_entry ENABLE ROW LEVEL SECURITY;
+
 -- The chain holds a digest of a note under this key; key and note are erased together.
 ALTER TABLE incident_history ADD COLUMN note_key bytea;
 COMMENT ON COLUMN incident_history.note_key IS 'Key of the note''s digest in the audit chain; erased with the note';

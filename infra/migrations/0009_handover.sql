@@ -5,12 +5,13 @@ CREATE TABLE board_row (
     at          timestamptz NOT NULL DEFAULT clock_timestamp(),
     agencies    text[] NOT NULL,
     kecamatan   text,
+    kelurahan   text,
     row         bytea NOT NULL
 );
 CREATE INDEX board_row_incident ON board_row (incident_id, at DESC);
 COMMENT ON TABLE board_row IS
-    'dispatcher/playback_store.py. Appended: each row of an incident as it went to the board, in JSON; agencies and '
-    'kecamatan say who could see it';
+    'dispatcher/playback_store.py. Appended: each row of an incident as it went to the board, in JSON; agencies, '
+    'kecamatan and kelurahan say who could see it';
 
 CREATE TABLE board_stay (
     incident_id text NOT NULL,
@@ -24,7 +25,7 @@ COMMENT ON TABLE board_stay IS
 
 CREATE TABLE handover (
     id        text PRIMARY KEY,
-    scope     text NOT NULL,
+    agencies  text[] NOT NULL,
     since     timestamptz NOT NULL,
     giver     text NOT NULL,
     given_at  timestamptz NOT NULL,
@@ -35,7 +36,24 @@ CREATE TABLE handover (
     content   jsonb NOT NULL,
     digest    text NOT NULL
 );
-CREATE INDEX handover_scope ON handover (scope, given_at DESC, id DESC);
+CREATE INDEX handover_given ON handover (given_at DESC, id DESC);
 COMMENT ON TABLE handover IS
-    'dispatcher/desk/handover_store.py. What one shift told the next: content stays as it was signed, by the giver when '
-    'it is made and by the taker once; digest is of the content and stands in the audit for both';
+    'dispatcher/desk/handover_store.py. What one shift told the next, of these agencies (none: the whole city). Content '
+    'stays as it was signed, by the giver when it is made and by the taker once; its digest stands in the audit for both';
+
+-- Who saw a row then sees it now; who opens an incident writes its row, wherever that lies.
+CREATE POLICY scope ON board_row FOR SELECT TO patriot_desk USING (
+    (SELECT asker_sees_all())
+    OR (
+        (SELECT asker('area')) IN ('*', kecamatan, kelurahan)
+        AND ((SELECT asker('agencies')) = '*' OR agencies && (SELECT asker_list('agencies')))
+    )
+);
+CREATE POLICY put ON board_row FOR INSERT TO patriot_desk WITH CHECK (true);
+CREATE POLICY scope ON handover TO patriot_desk USING (
+    (SELECT asker_sees_all())
+    OR ((SELECT asker('area')) = '*' AND agencies <> '{}' AND agencies <@ (SELECT asker_list('agencies')))
+);
+CREATE POLICY engine ON board_row TO patriot_dispatcher USING (true);
+ALTER TABLE board_row ENABLE ROW LEVEL SECURITY;
+ALTER TABLE handover ENABLE ROW LEVEL SECURITY;

@@ -125,6 +125,7 @@ export interface Reporter {
   phone?: string | null;
   email?: string | null;
   anonymous?: boolean;
+  consent?: string | null;
 }
 
 export interface ReportReceipt {

@@ -104,7 +104,7 @@ class Clocks:
         many. Nothing is lost when it ends in the middle: what was done is not found again."""
         async with self._pool.acquire(timeout=5) as connection, connection.transaction():
             policy = await policy_store.live(connection)
-            found = await incident_store.select_of_older_policy(connection, policy.version, most)
+            found = await incident_store.select_of_older_policy(connection, policy.times_version, most)
             if not found:
                 return 0
             now: datetime = await connection.fetchval("SELECT now()")
@@ -112,7 +112,7 @@ class Clocks:
             await incident_store.save(connection, [change for change in changes if change.events], policy)
             same = [change for change in changes if not change.events]
             await deadline_store.schedule(connection, same, policy)
-            await incident_store.set_policy_version(connection, [one.after.id for one in same], policy.version)
+            await incident_store.set_times(connection, [change.after for change in same])
             failpoints.hit("clocks.in_transaction")
         return len(found)
 

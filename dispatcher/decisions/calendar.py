@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Meta
 
-from schemas.wire import Line, Record
+from schemas.wire import Inbound, Line
 
 JAKARTA: Final = ZoneInfo("Asia/Jakarta")
 
@@ -22,7 +22,7 @@ _DAY: Final = timedelta(days=1)
 _LONGEST_BREAK: Final = 366
 
 
-class FreeDay(Record, frozen=True):
+class FreeDay(Inbound, frozen=True):
     """A day on which an office does not work although it is one of its weekdays."""
 
     day: date
@@ -31,7 +31,7 @@ class FreeDay(Record, frozen=True):
     kind: Literal["holiday", "joint_leave"] = "holiday"
 
 
-class Calendar(Record, frozen=True, cache_hash=True):
+class Calendar(Inbound, frozen=True, cache_hash=True):
     """When an office works, in Jakarta's time: the same hours on each of its weekdays but the free days."""
 
     weekdays: Annotated[tuple[IsoWeekday, ...], Meta(min_length=1, max_length=7)]

@@ -68,7 +68,7 @@ def is_running(incident: Incident, clock: ClockKind) -> bool:
     """It is not met yet and still can be; also while it stands still."""
     match clock:
         case ClockKind.FIRST_LOOK:
-            return incident.looked_at is None and incident.status in AT_WORK
+            return incident.looked_at is None and incident.agency is None and incident.status in AT_WORK
         case ClockKind.ON_SCENE:
             return incident.on_scene_at is None and incident.status in AT_WORK
         case ClockKind.RESOLVED:
@@ -96,7 +96,7 @@ def timed(change: Change, policy: Policy) -> Change:
     same.
     """
     before, after = change.before, change.after
-    if before is not None and before.policy_version == policy.version and same_times(before, after):
+    if before is not None and before.policy_version == policy.times_version and same_times(before, after):
         return change
     after = _met(before, after)
     due = {
@@ -111,7 +111,7 @@ def timed(change: Change, policy: Policy) -> Change:
         on_scene_due_at=None if gone else due.get(ClockKind.ON_SCENE, after.on_scene_due_at),
         due_at=None if gone else due.get(ClockKind.RESOLVED, after.due_at),
         closes_at=due.get(ClockKind.CLOSED) if after.status is S.RESOLVED else None,
-        policy_version=policy.version,
+        policy_version=policy.times_version,
     )
     return replace(change, after=after, decisions=(*change.decisions, *why(before, after, policy)))
 
@@ -174,13 +174,20 @@ def _met(before: Incident | None, after: Incident) -> Incident:
     now = after.updated_at
     if before is not None and after.reopened_at != before.reopened_at:
         after = msgspec.structs.replace(after, on_scene_at=None)
-    if after.looked_at is None and (after.agency or after.status in ENDED | {S.RESOLVED}):
+    # What was somebody's before there were clocks was looked at, nobody knows when.
+    was_known = before is not None and _is_known(before)
+    if after.looked_at is None and _is_known(after) and not was_known:
         after = msgspec.structs.replace(after, looked_at=now)
     come = {one.id for one in after.officers if one.status in _ARRIVED}
     were = {one.id for one in before.officers if one.status in _ARRIVED} if before else set()
     if after.on_scene_at is None and come - were:
         after = msgspec.structs.replace(after, on_scene_at=now)
     return after
+
+
+def _is_known(incident: Incident) -> bool:
+    """Whose it is; or that it is nobody's."""
+    return incident.agency is not None or incident.status not in AT_WORK
 
 
 def why(before: Incident | None, after: Incident, policy: Policy) -> tuple[Decision, ...]:

@@ -61,9 +61,17 @@ def close_by_time(incident: Incident, *, now: datetime) -> Change | None:
 
 
 def rescheduled(incident: Incident, policy: Policy, *, now: datetime) -> Change:
-    """The incident by a policy that was decided anew. Without an entry when nothing is due at another time."""
+    """The incident by a policy that was decided anew. Without an entry when nothing is due at another time; what had no
+    clocks at all (policy -1) gets them without a word."""
     after = timed(Change(incident, incident, ()), policy).after
-    moved = {clock.value: due_of(after, clock) for clock in COUNTED if due_of(after, clock) != due_of(incident, clock)}
+    first = incident.policy_version < 0
+    moved = {
+        clock.value: due_of(after, clock)
+        for clock in COUNTED
+        if due_of(after, clock) != due_of(incident, clock)
+        # the board shows that one
+        and (clock is ClockKind.RESOLVED or not first or due_of(incident, clock) is not None)
+    }
     if not moved:
         return Change(incident, after, ())
     told = {clock: at.isoformat() if at else "" for clock, at in moved.items()}

@@ -23,6 +23,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     #: Raised by whatever is decided anew; 0 is the defaults.
     version: int = 0
+    #: The version at which `calendars` or `promises` were put last: what is due follows from this one.
+    times_version: int = 0
     calendars: Mapping[str, Calendar] = MappingProxyType({OFFICE_HOURS: OFFICE})
     promises: tuple[Promise, ...] = PROMISES
     #: Who may be sent, how many go, and where rules ask by themselves.

@@ -9,13 +9,16 @@ from msgspec import Meta
 from dispatcher.decisions.calendar import Calendar
 from schemas.place import AgencyRef
 from schemas.vocabulary import AgencyCode, Category, ClockKind, Priority, Regency, Told
-from schemas.wire import Record
+from schemas.wire import Inbound
 
 #: The calendar that a promise counts working days by, when it names none.
 OFFICE_HOURS: Final = "office"
 
 
-class Span(Record, frozen=True):
+CalendarName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,39}$(?!\n)")]
+
+
+class Span(Inbound, frozen=True):
     """How long: `minutes` by the clock on the wall, or `working_days` by a calendar. One of the two."""
 
     minutes: Annotated[int, Meta(ge=1, le=60 * 24 * 366)] | None = None
@@ -39,7 +42,7 @@ class Span(Record, frozen=True):
         return f"{minutes / 60:g} jam" if minutes >= 60 else f"{minutes} menit"
 
 
-class Rung(Record, frozen=True):
+class Rung(Inbound, frozen=True):
     """A rung of the ladder: who is told once this share of the span has passed.
 
     Below 1 it is a warning (`due_soon`), at 1 the breach (`overdue`), above 1 it goes higher (`escalated`).
@@ -64,7 +67,7 @@ FIRST_LOOK_LADDER: Final = (
 )
 
 
-class Promise(Record, frozen=True):
+class Promise(Inbound, frozen=True):
     """One line of the table; null fits everything. The first line of a clock that fits decides."""
 
     clock: ClockKind
@@ -73,7 +76,7 @@ class Promise(Record, frozen=True):
     priority: Priority | None = None
     agency: AgencyCode | None = None
     regency: Regency | None = None
-    calendar: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,39}$(?!\n)")] = OFFICE_HOURS
+    calendar: CalendarName = OFFICE_HOURS
     #: In the order of their shares. Of no use to `accept` and `closed`, which act when they are due.
     ladder: Annotated[tuple[Rung, ...], Meta(max_length=10)] = ()
 
@@ -97,6 +100,11 @@ def promise(
 ) -> Promise | None:
     """What such an incident is promised for this clock; None when nothing is."""
     return next((one for one in promises if one.clock is clock and one.fits(category, priority, agency)), None)
+
+
+def unnamed(promises: Iterable[Promise], calendars: Mapping[str, Calendar]) -> tuple[str, ...]:
+    """The calendars that promises name and that there are not."""
+    return tuple(sorted({OFFICE_HOURS, *(one.calendar for one in promises)} - set(calendars)))
 
 
 def _minutes(minutes: int) -> Span:

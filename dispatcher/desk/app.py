@@ -18,14 +18,20 @@ from dispatcher.desk import (
     commands_joining,
     commands_judging,
     orphaned_photos,
+    photo_retention,
     reach,
     receipts,
+    sessions,
 )
 from dispatcher.desk import assign as desk_assign
 from dispatcher.desk import assignments as desk_assignments
+from dispatcher.desk import clocks as desk_clocks
+from dispatcher.desk import contacts as desk_contacts
 from dispatcher.desk import feedback as desk_feedback
 from dispatcher.desk import hold_reasons as desk_hold_reasons
 from dispatcher.desk import incidents as desk_incidents
+from dispatcher.desk import keys as desk_keys
+from dispatcher.desk import me as desk_me
 from dispatcher.desk import names as desk_names
 from dispatcher.desk import officers as desk_officers
 from dispatcher.desk import photos as desk_photos
@@ -35,6 +41,7 @@ from dispatcher.desk import rules as desk_rules
 from dispatcher.desk import session as desk_session
 from dispatcher.desk import tickets as desk_tickets
 from dispatcher.desk import tracking as desk_tracking
+from dispatcher.desk import users as desk_users
 from dispatcher.desk.database import Database
 from dispatcher.desk.passwords import Passwords
 from dispatcher.desk.resources import ROOM, Desk, Throttles
@@ -59,6 +66,10 @@ _SWEEP_EVERY_S: Final = 3600.0
 _FENCED: Final = 6
 _PARTS: Final = (
     desk_session,
+    desk_me,
+    desk_users,
+    desk_keys,
+    desk_contacts,
     desk_incidents,
     desk_assign,
     commands_judging,
@@ -68,6 +79,7 @@ _PARTS: Final = (
     desk_assignments,
     desk_officers,
     desk_reference,
+    desk_clocks,
     desk_names,
     desk_rules,
     desk_rule_drafts,
@@ -106,12 +118,13 @@ def room(settings: DeskSettings) -> Room:
                 throttles=Throttles(
                     sign_in=Throttle(settings.sign_ins_per_minute),
                     sign_in_address=Throttle(settings.sign_ins_per_address_per_minute),
+                    second_factor=Throttle(settings.second_factors_per_minute),
                     wrong_code=Throttle(settings.wrong_codes_per_minute),
                 ),
             )
             setattr(app.state, ROOM, desk)
             own = desk.database.acting(reach.HOUSEKEEPING)
-            sweeping = asyncio.create_task(_sweep(own, PendingPhotos(objects)), name="desk-sweep")
+            sweeping = asyncio.create_task(_sweep(own, objects, settings.photo_days), name="desk-sweep")
             stack.push_async_callback(_end, sweeping)
             yield
 
@@ -150,14 +163,16 @@ async def _troubles(desk: Desk) -> Mapping[str, str]:
     return {}
 
 
-async def _sweep(database: Database, pending: PendingPhotos) -> None:
+async def _sweep(database: Database, objects: Objects, photo_days: int) -> None:
     """Every hour, forget sessions and receipts that are past their time, and photos of reports that never came."""
     while True:
         try:
             async with database.transaction() as connection:
-                swept = await receipts.sweep(connection), await accounts.sweep_sessions(connection)
-            orphans = await orphaned_photos.sweep(database, pending, datetime.now(UTC))
-            log.info("swept", receipts=swept[0], sessions=swept[1], orphaned_photos=orphans)
+                swept = await receipts.sweep(connection), await sessions.sweep(connection)
+                await accounts.sweep_resets(connection)
+            orphans = await orphaned_photos.sweep(database, PendingPhotos(objects), datetime.now(UTC))
+            expired = await photo_retention.sweep(database, Photos(objects), photo_days, datetime.now(UTC))
+            log.info("swept", receipts=swept[0], sessions=swept[1], orphaned_photos=orphans, expired_photos=expired)
         except (Problem, OSError) as error:
             # Database or disk is away, or not migrated yet: the next hour will do.
             log.warning("sweep_put_off", error=type(error).__name__)

@@ -46,14 +46,14 @@ _COLUMNS: Final = cell_of(CELL_DEG * 1.5, 0.0) - cell_of(CELL_DEG * 0.5, 0.0)
 _INCIDENTS: Final = """
 INSERT INTO incident (id, version, category, title, status, priority, regency, agency, kecamatan, kelurahan, lat, lon,
                       place_precision, cell, opened_at, updated_at, received_at, last_report_at, report_count, sources,
-                      confidence, evidence)
+                      confidence, evidence, policy_version)
 SELECT 'bench-' || n, 2,
        (ARRAY['traffic_jam', 'illegal_dumping', 'road_damage', 'flood', 'street_light', 'public_wifi', 'crowding',
               'other'])[1 + n % 8],
        'Laporan warga di Kota Bekasi', (ARRAY['routed', 'assigned', 'in_progress', 'on_hold'])[1 + n / 8 % 4], 'normal',
        '32.75', 'DLH', '32.75.04', NULL, lat, lon, 'exact',
        floor((lat + 90) / $3::float8)::bigint * $4::bigint + floor((lon + 180) / $3::float8)::bigint,
-       at, at, at, at, 1, ARRAY['app'], 0.9, 1.0
+       at, at, at, at, 1, ARRAY['app'], 0.9, 1.0, 0
   FROM (SELECT n, -6.40 + 0.33 * (n * 0.6180339887 - floor(n * 0.6180339887)) AS lat,
                106.93 + 0.21 * (n * 0.7548776662 - floor(n * 0.7548776662)) AS lon,
                now() - make_interval(secs => (n * 7919 % 2592000)::float8) AS at

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from dispatcher.decisions.all_clear import all_clear
 from dispatcher.decisions.casebook import Casebook
 from dispatcher.decisions.change import Change
+from dispatcher.decisions.clock import timed
 from dispatcher.decisions.device import Sensor
 from dispatcher.decisions.place_names import landmarks
+from dispatcher.decisions.policy import DEFAULT_POLICY
 from dispatcher.decisions.sighting import Sighting, of_report, of_sensor
 from schemas.gazetteer import gazetteer
 from schemas.vocabulary import CATEGORY_LABEL, IncidentStatus, Priority, ReportChannel
@@ -100,14 +102,14 @@ def test_an_emergency_told_later_makes_the_whole_incident_critical() -> None:
 
 
 def test_what_is_handed_over_has_no_due_time_and_says_where_it_went() -> None:
-    change = change_of(sighting(place=MONAS))
+    change = timed(change_of(sighting(place=MONAS)), DEFAULT_POLICY)
     assert (change.after.due_at, change.after.transferred_to) == (None, "OTHER_GOV")
     assert change.after.title == "Kemacetan · Jakarta Pusat"
     assert change.events[-1].public
 
 
 def test_the_clock_of_a_jam_runs_three_hours_from_when_we_have_it() -> None:
-    incident = change_of(sighting()).after
+    incident = timed(change_of(sighting()), DEFAULT_POLICY).after
     assert incident.due_at == NOW + timedelta(hours=3)
     assert incident.first_look_due_at == NOW + timedelta(minutes=5)
 

@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from dispatcher.decisions import assignment, incident_verbs
+from dispatcher.decisions import assignment, incident_verbs, incident_verbs_ending, incident_verbs_judging
 from dispatcher.decisions.all_clear import all_clear
 from dispatcher.decisions.assignment import WORKING, Assignment, IllegalStep, Step
 from dispatcher.decisions.casebook import Casebook, home, patches_around
 from dispatcher.decisions.change import Change
+from dispatcher.decisions.clock import timed
 from dispatcher.decisions.correlate import TEXTS_KEPT, Candidate, Whereabouts, in_reach
 from dispatcher.decisions.detect import SpeedState
 from dispatcher.decisions.detect_wifi import BeatState
@@ -25,6 +26,7 @@ from dispatcher.decisions.device import Sensor, WifiNode
 from dispatcher.decisions.evidence import THIRD_REPORTER
 from dispatcher.decisions.incident import ACTIVE_ASSIGNMENT, ENDED, NEXT, Event, IllegalMove, Incident
 from dispatcher.decisions.incident_verbs import NothingChanges
+from dispatcher.decisions.policy import DEFAULT_POLICY
 from dispatcher.decisions.sighting import SENSOR, Sighting, of_report, of_sensor
 from schemas.gazetteer import gazetteer
 from schemas.place import AgencyRef
@@ -85,6 +87,7 @@ class Store:
         for change in changes:
             known = self.incidents.get(change.after.id)
             assert known == change.before
+            change = timed(change, DEFAULT_POLICY)
             self.incidents[change.after.id] = change.after
             self.history[change.after.id].extend(change.events)
             self.changes.append(change)
@@ -182,7 +185,7 @@ class City(RuleBasedStateMachine):
             match verb:
                 case "triage":
                     hit = gazetteer().locate(incident.lat, incident.lon) if incident.lat and incident.lon else None
-                    change = incident_verbs.triage(
+                    change = incident_verbs_judging.triage(
                         incident, category=category, priority=priority, point=None, known_place=hit,
                         actor=_ACTOR, now=self.now,
                     )  # fmt: skip
@@ -210,11 +213,11 @@ class City(RuleBasedStateMachine):
                                 one, AssignmentStatus.RELEASED, actor=_ACTOR, now=self.now
                             )
                             self.store.steps[one.id].append(step)
-                    change = incident_verbs.resolve(
+                    change = incident_verbs_ending.resolve(
                         incident, "selesai", list(after_team.values()), photo_ids=(), actor=_ACTOR, now=self.now
                     )
                 case _:
-                    change = incident_verbs.close(incident, actor=_ACTOR, now=self.now)
+                    change = incident_verbs_ending.close(incident, actor=_ACTOR, now=self.now)
         except (IllegalMove, NothingChanges):
             return
         self.store.commit([change])
@@ -273,8 +276,8 @@ class City(RuleBasedStateMachine):
             assert (one.ended_at is not None) == (one.status in ENDED)
             if one.status in (IncidentStatus.RESOLVED, IncidentStatus.CLOSED):
                 assert one.resolved_at is not None
-            if one.status is not IncidentStatus.TRANSFERRED:
-                assert one.due_at is not None
+            assert (one.due_at is None) == (one.status is IncidentStatus.TRANSFERRED)
+            assert (one.closes_at is not None) == (one.status is IncidentStatus.RESOLVED)
             assert one.evidence >= 0
 
     @invariant()

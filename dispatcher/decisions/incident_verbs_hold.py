@@ -5,7 +5,6 @@ from datetime import datetime
 
 from dispatcher.decisions.assignment import Assignment, officers_of
 from dispatcher.decisions.change import Change, Decision
-from dispatcher.decisions.decide import ACTOR
 from dispatcher.decisions.hold import OTHER, REASONS, held
 from dispatcher.decisions.incident import Incident, move
 from dispatcher.decisions.incident_verbs import Unusable, goes_on, require
@@ -45,15 +44,10 @@ def hold(
 
 
 def resume(incident: Incident, *, actor: str, now: datetime) -> Change:
-    """It goes on, with its agency or before a person's look. Raises `IllegalMove`."""
+    """It goes on, with its agency or before a person's look; the clock calls it once `hold_ends_at` has come.
+
+    Raises `IllegalMove`.
+    """
     require(incident, "resume")
     after, event = move(incident, goes_on(incident), "resumed", actor=actor, now=now)
     return Change(incident, after, (event,))
-
-
-def resume_when_due(incident: Incident, now: datetime) -> Change | None:
-    """The same by itself, once `hold_ends_at` has come; None while it has not, or when it went on already."""
-    ends_at = incident.hold_ends_at
-    if incident.status is not IncidentStatus.ON_HOLD or ends_at is None or now < ends_at:
-        return None
-    return resume(incident, actor=ACTOR, now=now)

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from dispatcher.desk import accounts
+from dispatcher.desk import accounts, device_keys
 from infra.access import DeviceScope
 from schemas.vocabulary import Role
 from tests.dispatcher.desk.office import DUMPING, Json, Office, Person
@@ -26,6 +26,16 @@ WALK: Final = {
     ("POST", "/incidents/{id}/note"): IN_THE_FIELD | {Role.AGENT, Role.AREA_HEAD},
     ("POST", "/incidents/{id}/resolve"): IN_CHARGE | {Role.DISPATCHER},
     ("POST", "/incidents/{id}/close"): IN_CHARGE,
+    ("POST", "/incidents/{id}/reject"): IN_CHARGE,
+    ("POST", "/incidents/{id}/reroute"): IN_CHARGE | {Role.DISPATCHER},
+    ("POST", "/incidents/{id}/transfer"): IN_CHARGE | {Role.DISPATCHER},
+    ("POST", "/incidents/{id}/reopen"): IN_CHARGE | {Role.DISPATCHER},
+    ("POST", "/incidents/{id}/hold"): IN_CHARGE | {Role.DISPATCHER},
+    ("POST", "/incidents/{id}/resume"): IN_CHARGE | {Role.DISPATCHER},
+    ("POST", "/incidents/{id}/merge"): IN_CHARGE | {Role.DISPATCHER},
+    ("POST", "/incidents/{id}/unmerge"): IN_CHARGE | {Role.DISPATCHER},
+    ("POST", "/incidents/{id}/split"): IN_CHARGE | {Role.DISPATCHER},
+    ("GET", "/hold-reasons"): ANY,
     ("GET", "/assignments"): IN_THE_FIELD,
     ("POST", "/assignments/ASG-0/accept"): {Role.OFFICER},
     ("POST", "/assignments/ASG-0/decline"): {Role.OFFICER},
@@ -159,7 +169,7 @@ async def test_executives_read_without_personal_data(office: Office, city: dict[
 
 async def test_a_device_key_is_nobody_at_the_desk(office: Office) -> None:
     async with office.pool.acquire() as connection:
-        key = await accounts.add_device_key(connection, "gateway", list(DeviceScope))
+        key = await device_keys.add(connection, "gateway", list(DeviceScope))
     device = await office.anyone(Authorization=f"Bearer {key}")
     await device.get("/incidents", 401)
     answer = await device.http.post("/api/v1/feed/ticket")

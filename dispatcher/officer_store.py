@@ -16,6 +16,7 @@ import msgspec
 from dispatcher import outbox_store
 from dispatcher.decisions.assignment import status_of_work
 from dispatcher.decisions.calendar import JAKARTA
+from dispatcher.decisions.coverage import FreeOfficer
 from dispatcher.decisions.recommend import REST, Candidate
 from infra.postgres import Connection
 from schemas.feed import OfficerRow, Tags
@@ -247,6 +248,15 @@ async def save(connection: Connection, officer: Officer, traceparent: str | None
     return row
 
 
+async def row_of(connection: Connection, officer: Officer) -> OfficerRow:
+    """The officer as others see them now."""
+    assignment_id = await connection.fetchval(
+        f"SELECT {_ASSIGNMENT} FROM officer o WHERE username = $1",  # noqa: S608
+        officer.username,
+    )
+    return officer.row(assignment_id)
+
+
 async def leave(connection: Connection, username: str, now: datetime) -> None:
     """An officer whose account ended: off duty, without a position, and no longer on the board."""
     officer = (await select_for_update(connection, [username])).get(username)
@@ -274,6 +284,35 @@ async def select_rows(
         limit,
     )
     return [_from_row(row).row(row["assignment_id"]) for row in rows]
+
+
+async def select_free(connection: Connection, agencies: Sequence[AgencyRef]) -> dict[AgencyRef, list[FreeOfficer]]:
+    """Per agency (of these; none given: of all) that has officers, those who are available and have a position."""
+    rows = await connection.fetch(
+        "SELECT o.regency, o.agency, o.username, o.name, o.lat, o.lon, o.position_at,"
+        " o.status = 'available' AND o.lat IS NOT NULL AND o.position_at IS NOT NULL AS free"
+        " FROM officer o JOIN account c USING (username) WHERE c.disabled_at IS NULL"
+        " AND ($1::text[] = '{}' OR o.regency || '/' || o.agency = ANY($1))",
+        [str(agency) for agency in agencies],
+    )
+    found: dict[AgencyRef, list[FreeOfficer]] = {}
+    for row in rows:
+        agency = AgencyRef(regency=Regency(row["regency"]), agency=AgencyCode(row["agency"]))
+        theirs = found.setdefault(agency, [])
+        if row["free"]:
+            theirs.append(FreeOfficer(row["username"], row["name"], row["lat"], row["lon"], row["position_at"]))
+    return found
+
+
+async def select_skills(connection: Connection, usernames: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """What these officers can do."""
+    rows = await connection.fetch("SELECT username, skills FROM officer WHERE username = ANY($1)", list(usernames))
+    return {row["username"]: tuple(row["skills"]) for row in rows}
+
+
+async def set_skills(connection: Connection, username: str, skills: Sequence[str]) -> None:
+    """What an officer, whose row is locked, can do from now on."""
+    await connection.execute("UPDATE officer SET skills = $2 WHERE username = $1", username, list(skills))
 
 
 async def select_board(connection: Connection) -> list[outbox_store.Outgoing]:

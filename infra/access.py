@@ -196,7 +196,9 @@ class Access:
             raise unavailable("Sign-ins cannot be checked right now. Nothing was changed; try again.") from error
         finally:
             self._waiting -= 1
-        self._cache[key] = (time.monotonic() + (CACHE_S if found else _UNKNOWN_S), found)
+        # Who owes something is about to do it, and then waits for nothing.
+        seconds = CACHE_S if found and not found.owes else _UNKNOWN_S
+        self._cache[key] = (time.monotonic() + seconds, found)
         self._cache.move_to_end(key)
         while len(self._cache) > _CACHE_SIZE:
             self._cache.popitem(last=False)

@@ -92,12 +92,12 @@ ROLES: Final[Mapping[str, Grants]] = {
             "dead_letter": ("topic", "headers", "state"),
         },
         "INSERT": _all(
-            *_OF_INCIDENTS, *_OF_POLICY, *_OF_DRAFTS, *_OF_OFFERS, "shift", "session", "account", "device_key",
-            *_OF_SIGN_IN, "command_receipt", "outbox",
+            *_OF_INCIDENTS, *_OF_POLICY, *_OF_DRAFTS, *_OF_OFFERS, "shift", "session", "account", "officer",
+            "device_key", *_OF_SIGN_IN, "command_receipt", "outbox",
             *_OF_TRUST, "handover", *_OF_REPORTERS,
         ),
         "UPDATE": _all(
-            "account", "device_key", *_OF_DRAFTS,
+            "account", "session", "device_key", *_OF_DRAFTS,
             "incident", "deadline", "officer", "assignment", "offering", "shift", "command_receipt", "board_stay"
         ) | {"handover": ("taken_at", "remark"), "report": _OF_REPORTS, "incident_evidence": _OF_MERGING},
         "DELETE": _all("deadline", "offering", "shift", "session", *_OF_SIGN_IN, "command_receipt"),

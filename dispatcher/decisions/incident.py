@@ -234,6 +234,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
             tags["co_agencies"] = ",".join(map(str, self.co_agencies))
         if self.kecamatan:
             tags["kecamatan"] = self.kecamatan
+        if self.kelurahan:
+            tags["kelurahan"] = self.kelurahan
         return tags
 
 

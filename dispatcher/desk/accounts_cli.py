@@ -8,13 +8,17 @@ from typing import Final, TypeVar
 import asyncpg
 import click
 
-from dispatcher.desk import accounts
+from dispatcher import audit_store
+from dispatcher.desk import accounts, device_keys, totp
 from infra.access import DeviceScope
 from infra.postgres import TRANSIENT, Connection, connect
 from schemas.place import AgencyRef
 from schemas.vocabulary import Role
 
 T = TypeVar("T")
+
+#: In the audit, for what is done from the shell: whoever may read the city's secret.
+_ACTOR: Final = "shell"
 
 #: Shorter ones are taken, with a word about it: the administrator's shell is no place to argue.
 _GOOD_LENGTH: Final = 8
@@ -55,6 +59,10 @@ def _do(dsn: str, work: Callable[[Connection], Awaitable[T]]) -> T:
         ) from error
 
 
+async def _tell(connection: Connection, action: str, username: str) -> None:
+    await audit_store.record(connection, actor=_ACTOR, action=action, subject=f"account:{username.strip().lower()}")
+
+
 def _password(from_stdin: bool) -> str:
     if from_stdin:
         password = sys.stdin.readline(_MAX_PASSWORD + 2).rstrip("\r\n")
@@ -86,6 +94,7 @@ def user() -> None:
     help="Whose work they see, such as 32.75/DISHUB; repeatable.",
 )
 @click.option("--kecamatan", help="Code of the kecamatan they see, such as 32.75.03.")
+@click.option("--kelurahan", help="Code of the kelurahan or desa they see, such as 32.75.03.1001.")
 @click.option("--display-name", help="What others read; NAME when left out.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input (one line).")
 @_dsn
@@ -94,17 +103,24 @@ def add_user(
     role: str,
     agencies: tuple[AgencyRef, ...],
     kecamatan: str | None,
+    kelurahan: str | None,
     display_name: str | None,
     password_stdin: bool,
     postgres_dsn: str,
 ) -> None:
-    """Make an account. An officer needs one --agency, a dispatcher at least one, an area head a --kecamatan."""
+    """Make an account. An officer needs one --agency, a dispatcher at least one, an area head a --kecamatan or a
+    --kelurahan."""
     try:
-        new = accounts.account(name, Role(role), agencies, kecamatan, display_name)
+        new = accounts.account(name, Role(role), agencies, kecamatan, display_name, kelurahan)
     except accounts.AccountError as error:
         raise click.UsageError(str(error)) from error
     password = _password(password_stdin)
-    _do(postgres_dsn, lambda connection: accounts.add(connection, new, password))
+
+    async def add(connection: Connection) -> None:
+        await accounts.add(connection, new, password)
+        await _tell(connection, "account_added", new.username)
+
+    _do(postgres_dsn, add)
     click.echo(f"added {new.username} ({new.role})")
 
 
@@ -113,7 +129,8 @@ def add_user(
 def list_users(postgres_dsn: str) -> None:
     """Every account, a line each: name, role, scope, state; with tabs between."""
     for one in _do(postgres_dsn, accounts.select_all):
-        scope = " ".join([*map(str, one.agencies), *([one.kecamatan] if one.kecamatan else [])]) or "whole city"
+        area = one.kelurahan or one.kecamatan
+        scope = " ".join([*map(str, one.agencies), *([area] if area else [])]) or "whole city"
         click.echo("\t".join((one.username, one.role, scope, "disabled" if one.disabled_at else "active")))
 
 
@@ -122,8 +139,48 @@ def list_users(postgres_dsn: str) -> None:
 @_dsn
 def disable_user(name: str, postgres_dsn: str) -> None:
     """End an account and its sessions (running services forget them within a minute). What it did stays."""
-    _do(postgres_dsn, lambda connection: accounts.disable(connection, name))
+
+    async def disable(connection: Connection) -> None:
+        await accounts.disable(connection, name)
+        await _tell(connection, "account_disabled", name)
+
+    _do(postgres_dsn, disable)
     click.echo(f"disabled {name}")
+
+
+@user.command("enable")
+@click.argument("name")
+@_dsn
+def enable_user(name: str, postgres_dsn: str) -> None:
+    """Let somebody in again whose account was ended; an officer comes back to the board, off duty."""
+
+    async def enable(connection: Connection) -> None:
+        await accounts.enable(connection, name)
+        await _tell(connection, "account_enabled", name)
+
+    _do(postgres_dsn, enable)
+    click.echo(f"enabled {name}")
+
+
+@user.command("reset")
+@click.argument("name")
+@click.option("--totp", "remove_totp", is_flag=True, help="Remove the second factor, too: the phone is lost.")
+@_dsn
+def reset_user(name: str, remove_totp: bool, postgres_dsn: str) -> None:
+    """Print a one-time token by which somebody sets a new password (POST /api/v1/password-reset) within 24 hours."""
+    username = name.strip().lower()
+
+    async def reset(connection: Connection) -> str:
+        async with connection.transaction():
+            if await accounts.select_for_update(connection, username) is None:
+                raise accounts.AccountError(f"there is no account {name}")
+            token, _ = await accounts.open_reset(connection, username)
+            if remove_totp:
+                await totp.remove(connection, username)
+            await _tell(connection, "password_reset_opened", username)
+        return token
+
+    click.echo(_do(postgres_dsn, reset))
 
 
 @click.group("apikey")
@@ -144,14 +201,14 @@ def apikey() -> None:
 def add_key(name: str, scopes: tuple[str, ...], postgres_dsn: str) -> None:
     """Make a key and print it. It is shown this once."""
     chosen = [DeviceScope(scope) for scope in scopes] or list(DeviceScope)
-    click.echo(_do(postgres_dsn, lambda connection: accounts.add_device_key(connection, name, chosen)))
+    click.echo(_do(postgres_dsn, lambda connection: device_keys.add(connection, name, chosen)))
 
 
 @apikey.command("list")
 @_dsn
 def list_keys(postgres_dsn: str) -> None:
     """Every key, a line each: id, name, scopes, state; with tabs between. The keys themselves are not kept."""
-    for key in _do(postgres_dsn, accounts.select_device_keys):
+    for key in _do(postgres_dsn, device_keys.select_all):
         click.echo("\t".join((key.id, key.name, ",".join(key.scopes), "revoked" if key.revoked_at else "active")))
 
 
@@ -160,5 +217,5 @@ def list_keys(postgres_dsn: str) -> None:
 @_dsn
 def revoke_key(id_or_name: str, postgres_dsn: str) -> None:
     """End the key with this id, or all of this name (running services forget it within a minute)."""
-    count = _do(postgres_dsn, lambda connection: accounts.revoke_device_key(connection, id_or_name))
+    count = _do(postgres_dsn, lambda connection: device_keys.revoke(connection, id_or_name))
     click.echo(f"revoked {count} key{'s' if count > 1 else ''}")

@@ -27,6 +27,7 @@ from dispatcher.desk import assign as desk_assign
 from dispatcher.desk import assignments as desk_assignments
 from dispatcher.desk import clocks as desk_clocks
 from dispatcher.desk import contacts as desk_contacts
+from dispatcher.desk import coverage as desk_coverage
 from dispatcher.desk import feedback as desk_feedback
 from dispatcher.desk import hold_reasons as desk_hold_reasons
 from dispatcher.desk import incidents as desk_incidents
@@ -35,10 +36,13 @@ from dispatcher.desk import me as desk_me
 from dispatcher.desk import names as desk_names
 from dispatcher.desk import officers as desk_officers
 from dispatcher.desk import photos as desk_photos
+from dispatcher.desk import recommendations as desk_recommendations
 from dispatcher.desk import reference as desk_reference
 from dispatcher.desk import rule_drafts as desk_rule_drafts
 from dispatcher.desk import rules as desk_rules
 from dispatcher.desk import session as desk_session
+from dispatcher.desk import shifts as desk_shifts
+from dispatcher.desk import staffing as desk_staffing
 from dispatcher.desk import tickets as desk_tickets
 from dispatcher.desk import tracking as desk_tracking
 from dispatcher.desk import users as desk_users
@@ -77,7 +81,11 @@ _PARTS: Final = (
     commands_joining,
     commands_ending,
     desk_assignments,
+    desk_recommendations,
     desk_officers,
+    desk_shifts,
+    desk_staffing,
+    desk_coverage,
     desk_reference,
     desk_clocks,
     desk_names,

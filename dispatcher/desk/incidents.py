@@ -4,6 +4,7 @@ import re
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -12,7 +13,7 @@ from dispatcher.decisions.clock_rows import clocks
 from dispatcher.decisions.hold import Pause
 from dispatcher.decisions.incident import Incident, legal_verbs
 from dispatcher.decisions.proof import Flag
-from dispatcher.desk import incident_query
+from dispatcher.desk import impersonal, incident_query
 from dispatcher.desk.incident_formats import CSV, GEOJSON, IncidentCollection, to_csv, to_geojson
 from dispatcher.desk.incident_query import (
     Box,
@@ -31,20 +32,17 @@ from dispatcher.desk.incident_relations import (
 from dispatcher.desk.page import Mark, Page, cursor_of
 from dispatcher.desk.query import CURSOR, LIMIT, Parameters
 from dispatcher.desk.reach import open_incidents
-from dispatcher.desk.resources import SIGNED_IN, desk_of, private, role_of, scope_of
+from dispatcher.desk.resources import SIGNED_IN, desk_of, private, scope_of
 from infra.access import Principal
 from infra.openapi import describe, parameter
 from infra.postgres import Connection
 from infra.problem import Problem, invalid
 from schemas.assignment import AssignmentRow
 from schemas.incident import ClockRow, IncidentRow
-from schemas.vocabulary import OPEN_STATUSES, AgencyCode, Category, IncidentStatus, Priority, Regency, Role
+from schemas.vocabulary import OPEN_STATUSES, AgencyCode, Category, IncidentStatus, Priority, Regency
 from schemas.wire import Timestamp, encode
 
 router = APIRouter(tags=["incidents"])
-
-#: Read without personal data: no words of citizens, no code that opens their page, no photos (domain.md, Roles).
-IMPERSONAL: Final = frozenset({Role.EXECUTIVE})
 
 
 class IncidentDetail(IncidentRow, frozen=True, kw_only=True):
@@ -155,7 +153,10 @@ async def list_incidents(request: Request) -> Response:
         )
     page, more = found[: listed.limit], len(found) > listed.limit
     cursor = cursor_of(Mark(updated_at=page[-1].updated_at, id=page[-1].id)) if more else None
-    return _in_format(request, listed.format, [incident.row() for incident in page], cursor)
+    rows = [incident.row() for incident in page]
+    if not impersonal.sees_people(principal):
+        rows = [impersonal.row(row) for row in rows]
+    return _in_format(request, listed.format, rows, cursor)
 
 
 @router.get(
@@ -197,20 +198,23 @@ def no_such_incident() -> Problem:
 
 async def detail_of(connection: Connection, incident: Incident, principal: Principal) -> IncidentDetail:
     """The incident with its story, for this person."""
-    personal = role_of(principal) not in IMPERSONAL
+    personal = impersonal.sees_people(principal)
     story = await incident_query.select_story(connection, incident.id, personal=personal)
     relations = await select_relations(connection, incident, personal=personal)
     team = await assignment_store.select_team(connection, incident.id)
-    row = incident.row()
+    row, history, custody = incident.row(), story.history, custody_of(story.history)
+    if not personal:
+        row, history, team = impersonal.row(row), impersonal.history(history), []
+        custody = tuple(msgspec.structs.replace(one, by=impersonal.name(one.by), reason=None) for one in custody)
     return IncidentDetail(
         **{name: getattr(row, name) for name in row.__struct_fields__},
         reports=story.reports,
         evidence=story.evidence,
         assignments=tuple(assignment.row() for assignment in team),
-        history=story.history,
+        history=history,
         decisions=story.decisions,
         clocks=clocks(incident, await policy_store.live(connection), await connection.fetchval("SELECT now()")),
-        custody=custody_of(story.history),
+        custody=custody,
         transferred_to=incident.transferred_to,
         pauses=incident.pauses,
         hold_ends_at=incident.hold_ends_at,
@@ -240,7 +244,7 @@ def _listed(request: Request, principal: Principal) -> _Listed:
         since=given.time("since"),
         until=given.time("until"),
         text=given.text("q"),
-        in_words=role_of(principal) not in IMPERSONAL,
+        in_words=impersonal.sees_people(principal),
         overdue=given.flag("overdue"),
         flags=given.members("flag", Flag),
     )

@@ -7,10 +7,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from dispatcher import incident_store
-from dispatcher.desk import incident_query, tracking_query
-from dispatcher.desk.incidents import IMPERSONAL
+from dispatcher.desk import impersonal, incident_query, tracking_query
 from dispatcher.desk.query import Parameters
-from dispatcher.desk.resources import SIGNED_IN, Desk, desk_of, role_of, scope_of
+from dispatcher.desk.resources import SIGNED_IN, Desk, desk_of, scope_of
 from dispatcher.desk.tracking import checked_code
 from infra.openapi import describe, parameter
 from infra.photos import CONTENT_TYPE, PhotoSize
@@ -89,7 +88,7 @@ async def _require_right(desk: Desk, request: Request, photo_id: str, code: str 
         else:
             incident_id = sent.incident_id
         incident = await incident_store.select(connection, incident_id) if incident_id else None
-    if incident is None or not scope_of(principal).covers(incident) or role_of(principal) in IMPERSONAL:
+    if incident is None or not scope_of(principal).covers(incident) or not impersonal.sees_people(principal):
         raise _no_such_photo()
 
 

@@ -33,6 +33,7 @@ class Throttles:
 
     sign_in: Throttle
     sign_in_address: Throttle
+    second_factor: Throttle
     wrong_code: Throttle
 
 
@@ -53,9 +54,9 @@ class Desk:
         """Where a request comes from."""
         return client_address(request, self.settings.trusted_proxies)
 
-    async def staff(self, request: Request, roles: Collection[Role]) -> Principal:
-        """A signed-in person with one of these roles. Raises 401, 403 or 503."""
-        principal = await self.access.staff(request)
+    async def staff(self, request: Request, roles: Collection[Role], *, owing: bool = False) -> Principal:
+        """A signed-in person with one of these roles, who owes nothing unless `owing`. Raises 401, 403 or 503."""
+        principal = await self.access.staff(request, owing=owing)
         if principal.role not in roles:
             raise Problem(403, "role", "Your role does not include this.")
         return principal

@@ -1,6 +1,7 @@
 """Signing in and out, and who one is."""
 
 import time
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import structlog
@@ -8,11 +9,12 @@ from fastapi import APIRouter, Request
 from msgspec import Meta
 from starlette.responses import Response
 
-from dispatcher.desk import accounts
+from dispatcher.desk import accounts, reach, sessions, totp
 from dispatcher.desk import metrics as desk_metrics
-from dispatcher.desk.accounts import SESSION_LIFETIME, Account
+from dispatcher.desk.accounts import Account, Known
+from dispatcher.desk.database import Database
 from dispatcher.desk.resources import BODY_ERRORS, SIGNED_IN, Desk, desk_of, private, refuse_when_late, role_of
-from infra.access import COOKIE, Principal
+from infra.access import COOKIE, Duty, Principal
 from infra.http import read_json
 from infra.openapi import describe
 from infra.problem import Problem
@@ -34,6 +36,8 @@ class SignIn(Inbound, frozen=True):
 
     username: Annotated[str, Meta(min_length=1, max_length=100)]
     password: Annotated[str, Meta(min_length=1, max_length=1000)]
+    #: Of the second factor, or a recovery code; where there is one.
+    code: Annotated[str, Meta(min_length=6, max_length=40)] | None = None
 
 
 class User(Record, frozen=True):
@@ -44,6 +48,9 @@ class User(Record, frozen=True):
     role: Role
     agencies: tuple[AgencyRef, ...]
     kecamatan: str | None
+    kelurahan: str | None
+    #: To be done before the session is good for anything else: `password`, `totp`.
+    owes: tuple[Duty, ...]
 
 
 class SessionOpened(Record, frozen=True):
@@ -63,27 +70,53 @@ class SessionOpened(Record, frozen=True):
     ),
 )
 async def sign_in(request: Request) -> Response:
-    """Check a name and a password; the answer takes as long, and says the same, whichever of them is wrong."""
+    """Check a name and a password; the answer takes as long, and says the same, whichever of them is wrong.
+
+    With a second factor: once the password is right a 401 whose `type` ends in `/second-factor` asks for `code`.
+    """
     desk = desk_of(request)
     given = await read_json(request, SignIn, limit=16 * 1024)
     name = given.username.strip().lower()
     address = desk.address(request)
-    _take_a_turn(desk, name, address)
-    async with desk.database.connection() as connection:
-        # NUL is in no name, and PostgreSQL takes none
-        found = await accounts.select_for_sign_in(connection, name) if "\x00" not in name else None
-    if not await desk.passwords.fit(found[1] if found else None, given.password) or found is None:
+    take_a_turn(desk, name, address)
+    # NUL is in no name, and PostgreSQL takes none
+    known = await _known(desk.database, name) if "\x00" not in name else None
+    if not await desk.passwords.fit(known.password_hash if known else None, given.password) or known is None:
         desk_metrics.SIGN_INS.labels("refused").inc()
         raise Problem(401, "wrong-sign-in", "Name or password is not right.")
-    desk.throttles.sign_in.give_back(_caller(name, address))
-    desk.throttles.sign_in_address.give_back(address)
-    async with desk.database.transaction() as connection:
-        token = await accounts.open_session(connection, name)
+    give_back(desk, name, address)
+    owes = _duties(desk, known.account)
+    if known.totp_sealed is not None:
+        _take_a_code(desk, name, given.code)
+    async with desk.database.acting(reach.of_account(name)).transaction() as connection:
+        if known.totp_sealed is not None and not await totp.accept(
+            connection, desk.settings.secret_bytes, name, known.totp_sealed, given.code or "", datetime.now(UTC)
+        ):
+            desk_metrics.SIGN_INS.labels("refused").inc()
+            raise Problem(401, "wrong-second-factor", "The code is not right, or was used before. Wait for the next.")
+        token = await sessions.open_session(
+            connection, name, owes=owes, address=address, user_agent=request.headers.get("user-agent")
+        )
+    desk.throttles.second_factor.give_back(name)
     desk_metrics.SIGN_INS.labels("ok").inc()
     log.info("signed_in", username=name)
-    response = private(SessionOpened(token=token, user=_user_of(found[0])))
+    response = private(SessionOpened(token=token, user=_user_of(known.account, owes)))
     _set_cookies(request, desk, response, token, name)
     return response
+
+
+async def _known(database: Database, name: str) -> Known | None:
+    async with database.connection() as connection:
+        return await accounts.select_for_sign_in(connection, name)
+
+
+def _duties(desk: Desk, account: Account) -> tuple[Duty, ...]:
+    owes = []
+    if account.must_change_password:
+        owes.append(Duty.PASSWORD)
+    if account.role in desk.settings.totp_required and not account.has_totp:
+        owes.append(Duty.TOTP)
+    return tuple(owes)
 
 
 @router.delete(
@@ -93,11 +126,11 @@ async def sign_in(request: Request) -> Response:
 async def sign_out(request: Request) -> Response:
     """End the session that asks. Without one there is nothing to end, which is as well."""
     desk = desk_of(request)
-    principal = await desk.access.principal(request)
-    token = _token_of(request)
+    principal = await desk.access.principal(request, owing=True)
+    token = token_of(request)
     if principal is not None and principal.is_staff and token:
         async with desk.database.transaction() as connection:
-            await accounts.end_session(connection, token)
+            await sessions.end(connection, token)
         desk.access.forget(token)
     response = Response(status_code=204)
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
@@ -108,7 +141,7 @@ async def sign_out(request: Request) -> Response:
 @router.get("/api/v1/me", **describe(summary="Who I am", returns=User, errors=(401, 503), security=SIGNED_IN))
 async def me(request: Request) -> Response:
     """The signed-in person."""
-    principal = await desk_of(request).access.staff(request)
+    principal = await desk_of(request).access.staff(request, owing=True)
     return private(_user(principal))
 
 
@@ -116,7 +149,7 @@ def _caller(name: str, address: str) -> str:
     return f"{name}@{address}"
 
 
-def _take_a_turn(desk: Desk, name: str, address: str) -> None:
+def take_a_turn(desk: Desk, name: str, address: str) -> None:
     """Count this as a refused one until it is not, so that many at once don't slip through. Raises 429."""
     throttles = desk.throttles
     caller = _caller(name, address)
@@ -130,25 +163,45 @@ def _take_a_turn(desk: Desk, name: str, address: str) -> None:
     throttles.sign_in_address.take(address, time.monotonic())
 
 
+def give_back(desk: Desk, name: str, address: str) -> None:
+    """It was not a refused one."""
+    desk.throttles.sign_in.give_back(_caller(name, address))
+    desk.throttles.sign_in_address.give_back(address)
+
+
+def _take_a_code(desk: Desk, name: str, code: str | None) -> None:
+    """Raises 401 without a code, and 429 for too many wrong ones. Counted by name, wherever they come from: only who
+    has the password gets here, so no stranger can keep anybody out by it."""
+    if code is None:
+        raise Problem(
+            401, "second-factor", "Send the code of your authenticator app, or a recovery code, beside the password."
+        )
+    refuse_when_late(desk.throttles.second_factor, name, _TOO_OFTEN)
+    desk.throttles.second_factor.take(name, time.monotonic())
+
+
 def _set_cookies(request: Request, desk: Desk, response: Response, token: str, name: str) -> None:
     secure = request.url.scheme == "https" or (desk.settings.public_url or "").startswith("https:")
-    seconds = int(SESSION_LIFETIME.total_seconds())
+    seconds = int(sessions.LIFETIME.total_seconds())
     response.set_cookie(COOKIE, token, max_age=seconds, path="/", secure=secure, httponly=True, samesite="lax")
     response.set_cookie(NAME_COOKIE, name, max_age=seconds, path="/", secure=secure, samesite="lax")
 
 
-def _token_of(request: Request) -> str | None:
+def token_of(request: Request) -> str | None:
+    """The token that the request came with."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE)
 
 
-def _user_of(account: Account) -> User:
+def _user_of(account: Account, owes: tuple[Duty, ...]) -> User:
     return User(
         username=account.username,
         display_name=account.display_name,
         role=account.role,
         agencies=account.agencies,
         kecamatan=account.kecamatan,
+        kelurahan=account.kelurahan,
+        owes=owes,
     )
 
 
@@ -159,6 +212,8 @@ def _user(principal: Principal) -> User:
         role=role_of(principal),
         agencies=principal.agencies,
         kecamatan=principal.kecamatan,
+        kelurahan=principal.kelurahan,
+        owes=tuple(sorted(principal.owes)),
     )
 
 

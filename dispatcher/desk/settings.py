@@ -8,6 +8,7 @@ from pydantic_settings import NoDecode
 
 from infra.settings import ServiceSettings
 from infra.throttle import Network
+from schemas.vocabulary import Role
 
 
 class DeskSettings(ServiceSettings):
@@ -19,10 +20,22 @@ class DeskSettings(ServiceSettings):
     sign_ins_per_minute: int = Field(default=10, ge=1)
     #: Refused sign-ins a minute from one address, whatever the names.
     sign_ins_per_address_per_minute: int = Field(default=60, ge=1)
+    #: Wrong codes a minute of the second factor for one name, wherever they come from; the password was right.
+    second_factors_per_minute: int = Field(default=5, ge=1)
+    #: Roles that have to set up a second factor before a new session is good for anything else; comma-separated.
+    totp_required: Annotated[tuple[Role, ...], NoDecode] = ()
     #: Tracking codes a minute from one address that we never gave out; beyond: 429.
     wrong_codes_per_minute: int = Field(default=20, ge=1)
+    #: Days that reporters' photos are kept after their incident has ended. They show more of people than words do, and
+    #: fill the disk.
+    photo_days: int = Field(default=365, ge=15, le=36_500)
     #: Addresses or networks of our own proxies, comma-separated: only what they say of `X-Forwarded-For` is believed.
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
+
+    @field_validator("totp_required", mode="before")
+    @classmethod
+    def _roles(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod

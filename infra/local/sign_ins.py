@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from dispatcher.desk import accounts
+from dispatcher.desk import accounts, device_keys
 from infra.access import DEVICE_PREFIX, new_token
 from infra.local.addresses import SignIns
 from infra.local.data_dir import DataDir
@@ -74,7 +74,7 @@ async def ensure(dsn: str, data: DataDir, admin_password: str | None, *, simulat
         elif kept is None:
             data.secret_file(_ADMIN).unlink(missing_ok=True)
         device_key = data.secret(_DEVICE, new_token(DEVICE_PREFIX))
-        await accounts.ensure_device_key(connection, device_key, name="patriot up")
+        await device_keys.ensure(connection, device_key, name="patriot up")
         if simulate and (made or data.kept(_SIMULATED) is None):
             await _employ(connection, data)
     finally:

@@ -22,7 +22,7 @@ import httpx
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from dispatcher.desk.accounts import add_device_key
+from dispatcher.desk import device_keys
 from infra.access import DeviceScope
 from infra.local.ports import find_free
 from infra.local.stack import Stack
@@ -69,7 +69,7 @@ async def run(folder: Path, rounds: int, noise: Noise, seconds: float = 4.0) -> 
         await ensure_topics(stack.kafka.bootstrap, embedded=True)
         await migrate(stack.postgres.dsn)
         database = await asyncpg.connect(stack.postgres.dsn)
-        key = await add_device_key(database, "bench", [DeviceScope.REPORTS, DeviceScope.TELEMETRY])
+        key = await device_keys.add(database, "bench", [DeviceScope.REPORTS, DeviceScope.TELEMETRY])
         await database.close()
         names = [OURS, BARE, SINGLE, batched(100), batched(500)]
         for _, name in rotated(names, rounds):

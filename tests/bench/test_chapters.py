@@ -8,7 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from dispatcher.decisions.cells import cell_of
-from dispatcher.desk.accounts import add_device_key
+from dispatcher.desk import device_keys
 from infra.access import DeviceScope
 from infra.kafka import start_consumer, stop_quietly
 from infra.local.stack import Stack
@@ -73,7 +73,7 @@ async def test_the_topic_is_filled_with_readings_that_are_all_different(stack: S
 async def test_ingest_and_the_bare_handler_take_what_kafka_then_has(stack: Stack, tmp_path: Path) -> None:
     await migrate(stack.postgres.dsn)
     database = await asyncpg.connect(stack.postgres.dsn)
-    key = await add_device_key(database, "bench", [DeviceScope.REPORTS, DeviceScope.TELEMETRY])
+    key = await device_keys.add(database, "bench", [DeviceScope.REPORTS, DeviceScope.TELEMETRY])
     await database.close()
     for name in (ingest.OURS, ingest.BARE, ingest.batched(100)):
         # fails by itself where Kafka has fewer or more records than were accepted

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 import asyncpg
 import httpx
 
-from dispatcher.desk import accounts
+from dispatcher.desk import accounts, device_keys
 from infra import tickets
 from infra.access import DeviceScope
 from infra.local.ports import find_free
@@ -149,7 +149,7 @@ class Field:
     async def _employ(self) -> None:
         connection = await asyncpg.connect(self.dsn)
         try:
-            self.device_key = await accounts.add_device_key(connection, "field", list(DeviceScope))
+            self.device_key = await device_keys.add(connection, "field", list(DeviceScope))
             await accounts.add(connection, accounts.account(_OPERATOR, Role.OPERATOR, []), _PASSWORD)
         finally:
             await connection.close()

@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpx
 from fastapi import FastAPI
 
-from dispatcher.desk import accounts
+from dispatcher.desk import accounts, sessions
 from dispatcher.desk.app import room
 from dispatcher.desk.settings import DeskSettings
 from dispatcher.report_intake import ReportIntake
@@ -115,7 +115,7 @@ class Office:
         """Somebody of this role, signed in with a bearer token."""
         username = await self.hire(role, agency, kecamatan)
         async with self.pool.acquire() as connection:
-            token = await accounts.open_session(connection, username)
+            token = await sessions.open_session(connection, username)
         person = await self.anyone(Authorization=f"Bearer {token}")
         person.username = username
         return person

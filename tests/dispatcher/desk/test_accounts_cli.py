@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 from click.testing import CliRunner, Result
 
-from dispatcher.desk import accounts, accounts_cli
+from dispatcher.desk import accounts, accounts_cli, device_keys
 from infra.access import token_hash
 from infra.postgres import connect
 
@@ -100,7 +100,7 @@ async def test_the_first_admin_and_device_key_are_made_once(database: str) -> No
         assert await accounts.ensure_first_admin(connection, "rahasia-pertama") is True
         assert await accounts.ensure_first_admin(connection, "rahasia-kedua") is False
         for _ in range(2):
-            await accounts.ensure_device_key(connection, "pk_" + "k" * 43, name="patriot up")
+            await device_keys.ensure(connection, "pk_" + "k" * 43, name="patriot up")
         assert await connection.fetchval("SELECT count(*) FROM device_key WHERE name = 'patriot up'") == 1
         await accounts.set_password(connection, "admin", "rahasia-ketiga")
         with pytest.raises(accounts.AccountError, match="no account"):

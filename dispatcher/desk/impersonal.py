@@ -1,0 +1,41 @@
+"""What those who read and do not operate are shown (executives and council): the work, and nobody's name or words."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from dispatcher.desk.incident_query import HistoryEntry
+from infra.access import Principal
+from schemas.incident import IncidentRow
+from schemas.vocabulary import Role
+
+#: Read without personal data (domain.md, Roles).
+ROLES: Final = frozenset({Role.EXECUTIVE})
+#: In place of a person's name. Ours are no persons.
+SOMEBODY: Final = "staff"
+_NO_PERSONS: Final = frozenset({"dispatcher", "desk", "the reporter"})
+
+
+def sees_people(principal: Principal) -> bool:
+    """Whether this person is shown names, citizens' words and photos."""
+    return principal.role not in ROLES
+
+
+def row(of: IncidentRow) -> IncidentRow:
+    """An incident without who is on it, and without photos; on the feed the same (command_center_ui/row.py)."""
+    shown: IncidentRow = msgspec.structs.replace(of, officers=(), photo_url=None)
+    return shown
+
+
+def name(of: str) -> str:
+    """Who did something: one of us, or somebody."""
+    return of if of in _NO_PERSONS else SOMEBODY
+
+
+def history(of: Sequence[HistoryEntry]) -> tuple[HistoryEntry, ...]:
+    """What happened, with what citizens may read of it alone."""
+    return tuple(
+        msgspec.structs.replace(one, actor=name(one.actor), note=one.note if one.public else None, detail={})
+        for one in of
+    )

@@ -5,7 +5,7 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from dispatcher import deadline_store, outbox_store
+from dispatcher import audit_store, deadline_store, outbox_store
 from dispatcher.decisions.assignment import Assignment, Step
 from dispatcher.outbox_store import Outgoing
 from infra.postgres import Connection
@@ -142,6 +142,7 @@ async def _append(connection: Connection, assignment: Assignment, step: Step, tr
         step.lon,
         step.reason,
     )
+    await audit_store.record_step(connection, step)
     changed = AssignmentChanged(
         assignment_id=assignment.id,
         incident_id=assignment.incident_id,

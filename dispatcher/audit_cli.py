@@ -22,7 +22,7 @@ _MOST_SHOWN: Final = 200
 _PAGE: Final = 1000
 
 
-class _Time(click.ParamType):
+class _Time(click.ParamType[datetime]):
     """A time with an offset (RFC 3339)."""
 
     name = "time"
@@ -42,7 +42,7 @@ class _Time(click.ParamType):
 TIME: Final = _Time()
 
 
-class _End(click.ParamType):
+class _End(click.ParamType[tuple[int, bytes]]):
     """An end of the chain, `SEQ:HASH`."""
 
     name = "end"

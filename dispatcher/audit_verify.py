@@ -163,7 +163,7 @@ class Verification:
                 self._covered.incidents[incident] |= 1 << version
             self._covered.add_decisions(ids)
             lines = [self._line(history.get((incident, version))) for version in versions]
-            reasons = [decision_line(row, row["at"]) for number in ids if (row := decisions.get(number))]
+            reasons = [decision_line(dict(row), row["at"]) for number in ids if (row := decisions.get(number))]
             what = f"{incident}, {_versions(versions)}"
             if None in lines or len(reasons) != len(ids):
                 yield Finding(what, f"history or decisions are gone that {_name(one)} tells of")
@@ -173,7 +173,7 @@ class Verification:
         for one, step in steps:
             self._covered.assignments[one.entry.subject] |= 1 << step.version
             row = found.get((one.entry.subject, step.version))
-            if row is None or digest(step_line(row)) != step.digest:
+            if row is None or digest(step_line(dict(row))) != step.digest:
                 how = "is gone that" if row is None else "is not as it was when"
                 told = "tells of" if row is None else "was written"
                 yield Finding(f"{one.entry.subject}, version {step.version}", f"{how} {_name(one)} {told}")
@@ -186,7 +186,7 @@ class Verification:
             note: str | None = note_digest(row["note_key"] or b"", row["note"])
         else:
             note = self._erased.get(f"{row['incident_id']}/{row['version']}")
-        return history_line(row, note)
+        return history_line(dict(row), note)
 
     async def _history(self, wanted: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], asyncpg.Record]:
         rows = await self._connection.fetch(

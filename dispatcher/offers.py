@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from dispatcher import assignment_store, incident_store, offering_store, officer_store, policy_store
+from dispatcher import assignment_store, choosing, incident_store, offering_store, officer_store, policy_store
 from dispatcher.deadline_store import Deadline
 from dispatcher.decisions import assignment, incident_verbs, offering
 from dispatcher.decisions.assignment import Assignment, Phone, Step
@@ -98,7 +98,7 @@ class Asking:
 
     async def name(self, officer: Officer, actor: str) -> tuple[Shortfall, ...]:
         """Ask just this officer, locked, whoever else is asked. Answers why not, when it cannot be."""
-        candidates = await officer_store.candidates(
+        candidates = await choosing.candidates(
             self._connection, officer.agency, self.incident.id, self._now, only=officer.username
         )
         found = recommend(candidates, replace(self._task(), skills=frozenset()), self._now)
@@ -259,11 +259,11 @@ class Asking:
 
     async def _choose(self, current: Offering, count: int) -> tuple[list[tuple[Officer, Choice]], Recommendation]:
         """Up to `count` of the best, locked together with the officers concerned already."""
-        await officer_store.lock_choosing(self._connection, current.agency)
+        await choosing.lock(self._connection, current.agency)
         refused = current.refused(self.team)
         task = replace(self._task(), officers=count, skills=frozenset(current.skills))
         for _ in range(_TRIES):
-            candidates = await officer_store.candidates(
+            candidates = await choosing.candidates(
                 self._connection,
                 current.agency,
                 self.incident.id,

@@ -38,6 +38,7 @@ from dispatcher.desk import officers as desk_officers
 from dispatcher.desk import photos as desk_photos
 from dispatcher.desk import recommendations as desk_recommendations
 from dispatcher.desk import reference as desk_reference
+from dispatcher.desk import roster as desk_roster
 from dispatcher.desk import rule_drafts as desk_rule_drafts
 from dispatcher.desk import rules as desk_rules
 from dispatcher.desk import session as desk_session
@@ -84,6 +85,7 @@ _PARTS: Final = (
     desk_recommendations,
     desk_officers,
     desk_shifts,
+    desk_roster,
     desk_staffing,
     desk_coverage,
     desk_reference,

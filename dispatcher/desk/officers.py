@@ -7,14 +7,15 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from dispatcher import officer_store
+from dispatcher import audit_store, officer_store
 from dispatcher.decisions import assignment
+from dispatcher.decisions.staffing import Skills
 from dispatcher.desk.page import NameMark, Page, cursor_of
 from dispatcher.desk.query import CURSOR, LIMIT, Parameters
 from dispatcher.desk.resources import BODY_ERRORS, SIGNED_IN, STAFF_ERRORS, desk_of, private, scope_of
 from dispatcher.officer_store import Position
 from infra.http import read_json
-from infra.openapi import describe
+from infra.openapi import describe, parameter
 from infra.problem import Problem, invalid
 from infra.trace import traceparent_of
 from schemas.feed import OfficerRow
@@ -25,10 +26,24 @@ router = APIRouter(tags=["officers"])
 
 #: Who sees where officers are: those who send them, and officers of the same agency.
 READERS: Final = frozenset({Role.OFFICER, Role.DISPATCHER, Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN})
-
+#: Who says what an officer can do.
+SKILL_WRITERS: Final = frozenset({Role.DISPATCHER, Role.SUPERVISOR, Role.ADMIN})
 
 #: No phone that tells a position is older; and PostgreSQL keeps no time before its own.
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class OfficerDetail(OfficerRow, frozen=True, kw_only=True):
+    """An officer as on the board, with how old the position is and what the officer can do."""
+
+    position_age_s: float | None
+    skills: tuple[str, ...]
+
+
+class PutSkills(Inbound, frozen=True):
+    """Words of the agency's own, such as `derek`, `pompa`."""
+
+    skills: Skills
 
 
 class Presence(Inbound, frozen=True):
@@ -83,7 +98,7 @@ async def be_present(request: Request) -> Response:
     "/api/v1/officers",
     **describe(
         summary="Officers in one's scope, by id",
-        returns=Page[OfficerRow],
+        returns=Page[OfficerDetail],
         errors=(*STAFF_ERRORS, 422),
         parameters=(LIMIT, CURSOR),
         security=SIGNED_IN,
@@ -99,9 +114,52 @@ async def list_officers(request: Request) -> Response:
         found = await officer_store.select_rows(
             connection, scope_of(principal).agencies, after.id if after else "", limit + 1
         )
-    page = tuple(found[:limit])
+        page = found[:limit]
+        skills = await officer_store.select_skills(connection, [row.id for row in page])
+        now = await connection.fetchval("SELECT now()")
+    items = tuple(_detail(row, skills[row.id], now) for row in page)
     cursor = cursor_of(NameMark(id=page[-1].id)) if len(found) > limit else None
-    return private(Page(items=page, next_cursor=cursor))
+    return private(Page(items=items, next_cursor=cursor))
 
 
-TYPES: Final = (Page[OfficerRow], Presence)
+@router.put(
+    "/api/v1/officers/{officer_id}/skills",
+    **describe(
+        summary="Say what an officer can do",
+        body=PutSkills,
+        returns=OfficerDetail,
+        errors=(*BODY_ERRORS, *STAFF_ERRORS, 404),
+        parameters=(parameter("officer_id", "path", "Username", {"type": "string"}, required=True),),
+        security=SIGNED_IN,
+    ),
+)
+async def put_skills(request: Request) -> Response:
+    """All of it; rules and the staffing table ask for skills by these words. 404 outside one's agencies."""
+    desk = desk_of(request)
+    principal = await desk.staff(request, SKILL_WRITERS)
+    body = await read_json(request, PutSkills)
+    username = str(request.path_params["officer_id"])
+    async with desk.database.transaction() as connection:
+        officer = None
+        if "\x00" not in username:
+            officer = (await officer_store.select_for_update(connection, [username])).get(username)
+        if officer is None or not scope_of(principal).covers_agency(officer.agency):
+            raise Problem(404, "no-such-officer", "There is no such officer in your agencies.")
+        skills = tuple(sorted(set(body.skills)))
+        await officer_store.set_skills(connection, username, skills)
+        await audit_store.record(connection, actor=principal.name, action="skills_put", subject=f"officer:{username}")
+        now = await connection.fetchval("SELECT now()")
+        row = await officer_store.row_of(connection, officer)
+    return private(_detail(row, skills, now))
+
+
+def _detail(row: OfficerRow, skills: tuple[str, ...], now: datetime) -> OfficerDetail:
+    age = None if row.position_at is None else max((now - row.position_at).total_seconds(), 0.0)
+    return OfficerDetail(
+        **{name: getattr(row, name) for name in row.__struct_fields__},
+        position_age_s=None if age is None else round(age, 1),
+        skills=skills,
+    )
+
+
+TYPES: Final = (Page[OfficerDetail], OfficerRow, OfficerDetail, Presence, PutSkills)

@@ -33,7 +33,7 @@ def new_secret() -> str:
 
 def uri(secret: str, username: str) -> str:
     """The `otpauth://` address that an app reads from a QR code."""
-    return pyotp.TOTP(secret).provisioning_uri(username, issuer_name=_ISSUER)
+    return pyotp.TOTP(secret).provisioning_uri(name=username, issuer_name=_ISSUER)
 
 
 def step_of(secret: str, code: str, now: datetime) -> int | None:

@@ -14,7 +14,7 @@ from infra.kafka import start_consumer, stop_quietly
 from infra.local.stack import Stack
 from infra.migrate import migrate
 from schemas import topics
-from tests.bench import end_to_end, growth, ingest, readings, sink, size
+from tests.bench import clocks, end_to_end, growth, ingest, readings, sink, size
 from tests.bench.histogram import Look
 from tests.bench.machine import Noise
 from tests.bench.row import Goal, Row, Section
@@ -118,3 +118,10 @@ def test_a_histogram_is_looked_at_between_two_times() -> None:
     assert between.buckets == {0.01: 0.0, 0.1: 4.0, float("inf"): 4.0}
     assert between.percentile(0.5) == pytest.approx(0.055)
     assert Look({}, 0.0).percentile(0.5) == 0.0
+
+
+@pytest.mark.timeout(300)
+async def test_every_clock_that_is_due_fires_once(tmp_path: Path) -> None:
+    section = await clocks.run(tmp_path, 1, Noise(), count=300)
+    assert row(section, "300 clocks due in the same moment: until the last one has fired", "s").median > 0
+    assert row(section, "dispatcher's CPU per clock", "ms").median > 0

@@ -118,7 +118,7 @@ class Cause(StrEnum):
 class Shortfall:
     """One cause for that nobody, or not enough, can be sent, and how many officers it keeps."""
 
-    #: A `Cause`, `no_officers` or `nobody_on_shift`.
+    #: A `Cause`, `no_officers`, `too_few` or `nobody_on_shift`.
     cause: str
     count: int
     #: In English, as all errors.
@@ -277,6 +277,9 @@ def _shortfalls(candidates: Sequence[Candidate], kept: Mapping[Cause, int], task
     if any(one.on_shift is False for one in candidates) and not any(one.on_shift for one in candidates):
         words = (f"nobody of {of} is on shift now", f"tidak ada petugas {of} yang dijadwalkan sekarang")
         found.insert(0, Shortfall("nobody_on_shift", 0, *words))
+    if not found:
+        count = len(candidates)
+        found.append(Shortfall("too_few", count, f"{of} has no more than {count}", f"{of} hanya punya {count} petugas"))
     return tuple(found)
 
 

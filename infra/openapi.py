@@ -46,7 +46,9 @@ def describe(
 ) -> dict[str, Any]:
     """Keyword arguments for a route that make its OpenAPI truthful: struct types in, struct types out, each status."""
     answers: dict[int | str, dict[str, Any]] = {}
-    for code in sorted({*errors, *_ALWAYS}):
+    # Whoever shows a credential may be told that it is none, or that something is to be done first.
+    shown = (401, 403) if security else ()
+    for code in sorted({*errors, *shown, *_ALWAYS}):
         answers[code] = {
             "description": _MEANING[code],
             "content": {problem.MEDIA_TYPE: {"schema": _reference(ProblemBody)}},

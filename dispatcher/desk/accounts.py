@@ -22,6 +22,8 @@ FIRST_ADMIN: Final = "admin"
 RESET_LIFETIME: Final = timedelta(hours=24)
 _RESET_PREFIX: Final = "pr_"
 
+#: Any number that nothing else in this database locks.
+_CHANGING: Final = 0x7061_6163
 _USERNAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 #: Who works for one agency and cannot be without it.
 _OF_AN_AGENCY: Final = frozenset({Role.OFFICER, Role.DISPATCHER})
@@ -166,11 +168,11 @@ async def change(connection: Connection, before: Account, after: Account) -> Non
     """
     ends_admin = before.role is Role.ADMIN and before.disabled_at is None
     if ends_admin and (after.role is not Role.ADMIN or after.disabled_at is not None):
-        # Locked in one order: of two last ones that end each other, the second finds itself alone.
-        others = await connection.fetch(
-            "SELECT username FROM account WHERE role = 'admin' AND disabled_at IS NULL ORDER BY username FOR UPDATE"
+        others = await connection.fetchval(
+            "SELECT count(*) FROM account WHERE role = 'admin' AND disabled_at IS NULL AND username <> $1",
+            before.username,
         )
-        if all(row["username"] == before.username for row in others):
+        if not others:
             raise AccountConflict("this is the last administrator; make another one first")
     now = await connection.fetchval("SELECT now()")
     moves = before.in_the_field and after.in_the_field and before.agencies != after.agencies
@@ -341,7 +343,9 @@ async def select(connection: Connection, username: str) -> Account | None:
 
 
 async def select_for_update(connection: Connection, username: str) -> Account | None:
-    """The same, locked until the transaction ends."""
+    """The same, locked until the transaction ends. One account is changed at a time: of two last administrators who end
+    each other, the second finds itself alone."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", _CHANGING)
     row = await connection.fetchrow(
         f"SELECT {_COLUMNS} FROM account WHERE username = $1 FOR UPDATE",  # noqa: S608
         username,

@@ -13,10 +13,8 @@ from dispatcher.decisions.change import Change, Decision
 from dispatcher.decisions.incident import Incident, move
 from dispatcher.decisions.incident_verbs import Unusable, require
 from schemas.place import AgencyRef
-from schemas.vocabulary import AGENCY_NAME, REGENCY_NAME, AgencyCode, IncidentStatus, Regency
+from schemas.vocabulary import OUTSIDE_BODIES, AgencyCode, IncidentStatus, Regency
 
-#: Bodies that are no part of the two governments.
-OUTSIDE: Final = frozenset({AgencyCode.PLN, AgencyCode.TOLL, AgencyCode.OTHER_GOV})
 #: The same work in the other government, where it has no dinas of that name.
 _INSTEAD: Final = {(Regency.KABUPATEN_BEKASI, AgencyCode.PJU): AgencyCode.DISHUB}
 
@@ -87,14 +85,6 @@ def transfer(
     return handed_over.then(Change(after, open_again, (received,)))
 
 
-def name_of(holder: str) -> str:
-    """What a holder (`Incident.holder`) is called: `Dinas Perhubungan Kota Bekasi`, `PLN`."""
-    if "/" not in holder:
-        return AGENCY_NAME[AgencyCode(holder)]
-    agency = AgencyRef.parse(holder)
-    return f"{AGENCY_NAME[agency.agency]} {REGENCY_NAME[agency.regency]}"
-
-
 def _theirs(incident: Incident, agency: AgencyRef) -> dict[str, Any]:
     """What changes with the agency. Who helped the one before goes on helping inside the same government."""
     same_side = incident.agency is not None and incident.agency.regency is agency.regency
@@ -103,7 +93,7 @@ def _theirs(incident: Incident, agency: AgencyRef) -> dict[str, Any]:
 
 
 def _receiver(incident: Incident, to: str) -> AgencyCode | AgencyRef:
-    if to in OUTSIDE:
+    if to in OUTSIDE_BODIES:
         return AgencyCode(to)
     if to in frozenset(Regency):
         if incident.agency is None:
@@ -122,7 +112,7 @@ def _receiver(incident: Incident, to: str) -> AgencyCode | AgencyRef:
 
 
 def _refuse(agency: AgencyRef, incident: Incident, field: str = "agency") -> None:
-    if agency.agency in OUTSIDE:
+    if agency.agency in OUTSIDE_BODIES:
         raise Unusable(field, "is no agency of the two governments: transfer it")
     if agency == incident.agency:
         raise Unusable(field, "has it already")

@@ -121,6 +121,13 @@ def name_of(edited: Iterable[Agency], agency: AgencyRef) -> str:
     return next(one.name for one in agencies(edited) if one.code is agency.agency and one.regency is regency)
 
 
+def holder_name(edited: Iterable[Agency], holder: str) -> str:
+    """What who has an incident (`Incident.holder`) is called: an agency (`32.75/DLH`) or an outside body (`PLN`)."""
+    if "/" in holder:
+        return name_of(edited, AgencyRef.parse(holder))
+    return next(one.name for one in agencies(edited) if one.regency is None and one.code == holder)
+
+
 def is_active(edited: Iterable[Agency], agency: AgencyRef) -> bool:
     """Whether anything new is routed to it."""
     return all(one.active for one in edited if (one.regency, one.code) == (agency.regency, agency.agency))

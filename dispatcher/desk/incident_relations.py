@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dispatcher import feedback_store
 from dispatcher.decisions.incident import CUSTODY, Incident
-from dispatcher.decisions.incident_verbs_custody import name_of
+from dispatcher.decisions.reference import Agency, holder_name
 from dispatcher.desk.incident_query import HistoryEntry
 from infra.postgres import Connection
 from schemas.wire import Record, Timestamp
@@ -67,8 +67,8 @@ async def select_relations(connection: Connection, incident: Incident, *, person
     )
 
 
-def custody_of(history: Sequence[HistoryEntry]) -> tuple[CustodyOfIncident, ...]:
-    """Every time that it changed hands, oldest first, as its history tells."""
+def custody_of(history: Sequence[HistoryEntry], agencies: Sequence[Agency]) -> tuple[CustodyOfIncident, ...]:
+    """Every time that it changed hands, oldest first, as its history tells. `agencies`: those named anew."""
     found: list[CustodyOfIncident] = []
     for entry in history:
         if CUSTODY not in entry.detail:
@@ -79,7 +79,7 @@ def custody_of(history: Sequence[HistoryEntry]) -> tuple[CustodyOfIncident, ...]
         found.append(
             CustodyOfIncident(
                 holder=holder,
-                name=name_of(holder) if holder else None,
+                name=holder_name(agencies, holder) if holder else None,
                 since=entry.at,
                 by=entry.actor,
                 reason=entry.note,

@@ -202,7 +202,8 @@ async def detail_of(connection: Connection, incident: Incident, principal: Princ
     story = await incident_query.select_story(connection, incident.id, personal=personal)
     relations = await select_relations(connection, incident, personal=personal)
     team = await assignment_store.select_team(connection, incident.id)
-    row, history, custody = incident.row(), story.history, custody_of(story.history)
+    agencies = (await policy_store.live(connection)).agencies
+    row, history, custody = incident.row(), story.history, custody_of(story.history, agencies)
     if not personal:
         row, history, team = impersonal.row(row), impersonal.history(history), []
         custody = tuple(msgspec.structs.replace(one, by=impersonal.name(one.by), reason=None) for one in custody)

@@ -6,10 +6,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from dispatcher.decisions.incident_verbs_custody import OUTSIDE as OUTSIDE
-from dispatcher.decisions.incident_verbs_custody import name_of
-from schemas.place import AgencyRef
-from schemas.vocabulary import AGENCY_NAME, STATUS_LABEL, Category, IncidentStatus
+from dispatcher.decisions.reference import Agency, holder_name
+from schemas.vocabulary import STATUS_LABEL, Category, IncidentStatus
 from schemas.wire import Record, Timestamp
 
 Language = Literal["id", "en"]
@@ -73,18 +71,22 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 def public_history(
-    submitted_at: datetime, joined_at: datetime, entries: Sequence[Entry], language: Language = "id"
+    submitted_at: datetime,
+    joined_at: datetime,
+    entries: Sequence[Entry],
+    language: Language = "id",
+    agencies: Sequence[Agency] = (),
 ) -> tuple[TrackedEntry, ...]:
     """The report's own story, oldest first: sent in, how its incident stood when it joined, and each later change of
     status or hands or public note. What happened before it came is other people's.
 
-    `entries` is the history of the incidents that it was in, oldest first.
+    `entries` is the history of the incidents that it was in, oldest first; `agencies` are those named anew.
     """
     new = IncidentStatus.NEW
     story = [TrackedEntry(status=new, at=submitted_at, note=None, label=label(new, language), agency=None)]
     for entry in entries:
         last = story[-1]
-        agency = last.agency if entry.custody is None else holder_named(entry.custody)
+        agency = last.agency if entry.custody is None else holder_named(entry.custody, agencies)
         moves = entry.status is not last.status or agency != last.agency or entry.reopened
         words = label(entry.status, language, reopened=entry.reopened) if moves else last.label
         told = TrackedEntry(status=entry.status, at=entry.at, note=entry.note, label=words, agency=agency)
@@ -102,14 +104,9 @@ def label(status: IncidentStatus, language: Language, *, reopened: bool = False)
     return (_REOPENED if reopened else STATUS_LABEL[status])[0 if language == "id" else 1]
 
 
-def holder_named(holder: str) -> Named | None:
-    """Who has it (`Incident.holder`), as citizens know them; None for nobody."""
-    return Named(code=holder.rpartition("/")[2], name=name_of(holder)) if holder else None
-
-
-def agency_name(agency: AgencyRef) -> str:
-    """As it stands on its office: `Dinas Perhubungan Kota Bekasi`."""
-    return AGENCY_NAME[agency.agency] if agency.agency in OUTSIDE else name_of(str(agency))
+def holder_named(holder: str, agencies: Sequence[Agency] = ()) -> Named | None:
+    """Who has it (`Incident.holder`), as citizens know them; None for nobody. `agencies`: those named anew."""
+    return Named(code=holder.rpartition("/")[2], name=holder_name(agencies, holder)) if holder else None
 
 
 def language_of(accept_language: str | None) -> Language:

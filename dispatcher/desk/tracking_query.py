@@ -1,10 +1,13 @@
 """A report by its tracking code, with as much of its incident as its sender may read."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
 
+from dispatcher import policy_store
 from dispatcher.decisions.incident_verbs_ending import may_reopen
+from dispatcher.decisions.reference import Agency
 from dispatcher.desk.incident_query import photo_url
 from dispatcher.desk.tracked import Entry, Language, Named, TrackedReport, holder_named, label, public_history
 from infra.postgres import Connection
@@ -62,7 +65,8 @@ async def select_by_code(connection: Connection, code: str, language: Language) 
         )
         for entry in await connection.fetch(_HISTORY, row["id"], row["incident_id"])
     ]
-    story = public_history(row["submitted_at"], row["received_at"], entries, language)
+    agencies = (await policy_store.live(connection)).agencies
+    story = public_history(row["submitted_at"], row["received_at"], entries, language, agencies)
     status = IncidentStatus(row["status"])
     return TrackedReport(
         tracking_code=code,
@@ -70,7 +74,7 @@ async def select_by_code(connection: Connection, code: str, language: Language) 
         status_label=story[-1].label if story[-1].status is status else label(status, language),
         processing=False,
         category=Category(row["category"]),
-        agency=_agency(row),
+        agency=_agency(row, agencies),
         kecamatan=_kecamatan(row["kecamatan"]),
         incident_id=row["incident_id"],
         submitted_at=row["submitted_at"],
@@ -106,11 +110,11 @@ async def answer_shows(connection: Connection, code: str, incident_id: str, phot
     return shown
 
 
-def _agency(row: asyncpg.Record) -> Named | None:
+def _agency(row: asyncpg.Record, agencies: Sequence[Agency]) -> Named | None:
     """Who has it."""
     if row["status"] == IncidentStatus.TRANSFERRED and row["transferred_to"]:
-        return holder_named(row["transferred_to"])
-    return holder_named(f"{row['regency']}/{row['agency']}") if row["agency"] else None
+        return holder_named(row["transferred_to"], agencies)
+    return holder_named(f"{row['regency']}/{row['agency']}", agencies) if row["agency"] else None
 
 
 def _kecamatan(code: str | None) -> Named | None:

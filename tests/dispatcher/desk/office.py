@@ -1,9 +1,9 @@
 """The desk as its tests meet it: the real app on a real PostgreSQL, reports that became incidents, staff."""
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,10 +13,14 @@ from fastapi import FastAPI
 from dispatcher.desk import accounts, sessions
 from dispatcher.desk.app import room
 from dispatcher.desk.settings import DeskSettings
+from dispatcher.effects import Message
 from dispatcher.report_intake import ReportIntake
+from dispatcher.telemetry_intake import TelemetryIntake
 from infra import tracking_code
 from infra.http import build_app
+from infra.objects import Objects
 from infra.postgres import Pool, close_pool, open_pool
+from infra.staff_photos import StaffPhotos
 from schemas.gazetteer import gazetteer
 from schemas.place import AgencyRef
 from schemas.vocabulary import Role
@@ -138,11 +142,26 @@ class Office:
             found = await connection.fetchval("SELECT incident_id FROM report WHERE id = $1", report.report_id)
         return {"id": found, "code": code, "report_id": report.report_id}
 
+    async def readings(self, messages: Sequence[Message]) -> None:
+        """What devices have sent, as the dispatcher takes it."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            now = await connection.fetchval("SELECT now()")
+            await TelemetryIntake(gazetteer()).apply(connection, messages, now)
+
+    async def staff_photo(self, username: str, ago: timedelta = timedelta()) -> str:
+        """A photo that this person has sent, not used yet; its id."""
+        objects = Objects(self.data_dir / "objects")
+        kept = await StaffPhotos(objects).keep(
+            username, datetime.now(UTC) - ago, b"\xff\xd8\xff full", b"\xff\xd8\xff thumb"
+        )
+        objects.close()
+        return kept
+
     async def forget_everything(self) -> None:
         """An office on its first day: no incidents, no officers. Other accounts stay."""
         tables = (
-            "assignment_history, assignment, officer, incident_history, incident_decision, incident_evidence, report,"
-            " deadline, sensor, wifi_node, incident, outbox, command_receipt"
+            "assignment_history, assignment, offering, shift, officer, incident_history, incident_decision,"
+            " incident_evidence, feedback, report_move, report, deadline, sensor, wifi_node, incident, outbox, command_receipt"
         )
         # DELETE, for TRUNCATE of small tables is ten times slower.
         await self.pool.execute("; ".join(f"DELETE FROM {table.strip()}" for table in tables.split(",")))

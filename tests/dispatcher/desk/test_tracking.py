@@ -40,6 +40,7 @@ async def test_a_code_is_answered_before_the_dispatcher_has_the_report(citizen: 
         "history": [],
         "photos": [],
         "can_reopen": False,
+        "satisfied": None,
     }
 
 

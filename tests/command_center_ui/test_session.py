@@ -457,6 +457,24 @@ def test_who_reads_and_does_not_operate_sees_no_people(node: Node, topic: Topic)
     assert council.subscribes("officers")[0]["error"]["code"] == "not_allowed"
 
 
+def test_a_lurah_sees_the_own_kelurahan_and_what_moves_away_leaves(node: Node, topic: Topic) -> None:
+    own = {"agency": "32.75/DISHUB", "kecamatan": "32.75.05", "kelurahan": "32.75.05.1001"}
+    next_door = {**own, "kelurahan": "32.75.05.1002"}
+    node.reads(topic.put("INC-1", row("INC-1"), own), topic.put("INC-2", row("INC-2"), next_door))
+    node.reads(topic.put("INC-3", row("INC-3"), {"kecamatan": "32.75.05"}))
+    viewer = Viewer(role=Role.AREA_HEAD, subject="lurah", kecamatan="32.75.05", kelurahan="32.75.05.1001")
+    lurah, camat = node.client(viewer), node.client(CAMAT)
+    lurah.subscribes()
+    camat.subscribes()
+    assert set(lurah.rows) == {"INC-1"} and set(camat.rows) == {"INC-1", "INC-2", "INC-3"}
+    node.reads(topic.put("INC-1", row("INC-1", 2), next_door))
+    node.reads(topic.put("INC-2", row("INC-2", 2), own))
+    node.tick()
+    lurah.reads()
+    assert set(lurah.rows) == {"INC-2"}
+    assert lurah.follower.position != camat.follower.position, "another view, another epoch"
+
+
 def test_at_shutdown_each_is_told_when_to_come_back(node: Node) -> None:
     clients = [node.client() for _ in range(3)]
     for client in clients:

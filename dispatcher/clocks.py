@@ -113,7 +113,8 @@ class Clocks:
             same = [change for change in changes if not change.events]
             await deadline_store.schedule(connection, same, policy)
             await incident_store.set_times(connection, [change.after for change in same])
-            failpoints.hit("clocks.in_transaction")
+            for _ in found:
+                failpoints.hit("clocks.in_transaction")
         return len(found)
 
     async def _apply(self, connection: Connection, claimed: Claimed) -> None:
@@ -130,7 +131,8 @@ class Clocks:
             if change := fire(incident, deadline, claimed, policy):
                 changes[deadline.incident_id] = earlier.then(change) if earlier else change
         await incident_store.save(connection, list(changes.values()), policy)
-        failpoints.hit("clocks.in_transaction")
+        for _ in claimed.deadlines:
+            failpoints.hit("clocks.in_transaction")
 
     async def _fire_alone(self, deadline: Deadline) -> None:
         try:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
@@ -16,10 +16,6 @@ JAKARTA: Final = ZoneInfo("Asia/Jakarta")
 #: `07:30`; `24:00` is the end of the day.
 Hour = Annotated[str, Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$(?!\n)")]
 IsoWeekday = Annotated[int, Meta(ge=1, le=7, description="1 is Monday")]
-
-_DAY: Final = timedelta(days=1)
-#: A calendar in which so many days on end are free is a mistake; counting does not go on for ever because of it.
-_LONGEST_BREAK: Final = 366
 
 
 class FreeDay(Inbound, frozen=True):
@@ -54,7 +50,7 @@ class Calendar(Inbound, frozen=True, cache_hash=True):
 
     def is_working_day(self, day: date) -> bool:
         """One of its weekdays and not free."""
-        return day.isoweekday() in self.weekdays and day not in _free(self)
+        return self.works_on(day.toordinal())
 
     def after(self, start: datetime, length: timedelta) -> datetime:
         """When `length` of working time has passed since `start` (any zone, which the answer has too).
@@ -63,36 +59,31 @@ class Calendar(Inbound, frozen=True, cache_hash=True):
         after. Longer spans never end earlier, a later start never ends earlier, and two spans one after the other are
         their sum.
         """
-        opening = self._next(start.astimezone(JAKARTA))
-        at = max(opening, start.astimezone(JAKARTA))
-        left = length
-        while at + left > (closing := self._closing(at)):
-            left -= closing - at
-            at = self._next(closing)
-        return (at + left).astimezone(start.tzinfo)
+        day, passed = _opening(self, start)
+        days, rest = divmod(passed + length, self.day)
+        if days and not rest:
+            days, rest = days - 1, self.day
+        return (_opens_at(self, _later(self, day, days)) + rest).astimezone(start.tzinfo)
 
     def between(self, start: datetime, end: datetime) -> timedelta:
         """Working time from `start` to `end`; none when that is before."""
-        at, last, passed = start.astimezone(JAKARTA), end.astimezone(JAKARTA), timedelta()
-        while (at := max(at, self._next(at))) < last:
-            closing = self._closing(at)
-            passed += min(closing, last) - at
-            at = closing
-        return passed
+        day, passed = _opening(self, start)
+        last = end.astimezone(JAKARTA)
+        until, works = last.toordinal(), self.works_on
+        if until < day:
+            return timedelta()
+        passed = sum(map(works, range(day, until))) * self.day - passed
+        if works(until):
+            passed += min(max(_since_midnight(last) - _of_day(self.opens), timedelta()), self.day)
+        return max(passed, timedelta())
 
-    def _next(self, at: datetime) -> datetime:
-        """The opening of the day it works on at `at`, or next."""
-        day = at.date()
-        if at >= self._closing(at):
-            day += _DAY
-        for _ in range(_LONGEST_BREAK):
-            if self.is_working_day(day):
-                return datetime.combine(day, time(), JAKARTA) + _of_day(self.opens)
-            day += _DAY
-        raise ValueError("a calendar without working days")
+    def works_on(self, day: int) -> bool:
+        """The same of a proleptic ordinal."""
+        return (day - 1) % 7 + 1 in self.weekdays and day not in _free(self)
 
-    def _closing(self, at: datetime) -> datetime:
-        return datetime.combine(at.date(), time(), JAKARTA) + _of_day(self.closes)
+
+def _since_midnight(at: datetime) -> timedelta:
+    return timedelta(hours=at.hour, minutes=at.minute, seconds=at.second, microseconds=at.microsecond)
 
 
 @lru_cache(maxsize=64)
@@ -101,10 +92,37 @@ def _of_day(hour: str) -> timedelta:
     return timedelta(hours=int(hours), minutes=int(minutes))
 
 
+# asked for with each rung of each clock of an incident
+@lru_cache(maxsize=4096)
+def _opening(calendar: Calendar, start: datetime) -> tuple[int, timedelta]:
+    """The day (proleptic ordinal) on which it works at `start`, or next, and how much of that day has passed."""
+    at = start.astimezone(JAKARTA)
+    day, passed = at.toordinal(), _since_midnight(at) - _of_day(calendar.opens)
+    if passed >= calendar.day or not calendar.works_on(day):
+        return _later(calendar, day, 1), timedelta()
+    return day, max(passed, timedelta())
+
+
+@lru_cache(maxsize=4096)
+def _opens_at(calendar: Calendar, day: int) -> datetime:
+    return (datetime.fromordinal(day).replace(tzinfo=JAKARTA) + _of_day(calendar.opens)).astimezone(UTC)
+
+
+# the same few days are asked for with every incident
+@lru_cache(maxsize=4096)
+def _later(calendar: Calendar, day: int, count: int) -> int:
+    """The working day that is `count` after this one (proleptic ordinals)."""
+    for _ in range(count):
+        day += 1
+        while not calendar.works_on(day):  # there are weekdays, and free days come to an end
+            day += 1
+    return day
+
+
 # asked for with every day that is counted; a city has few calendars
 @lru_cache(maxsize=64)
-def _free(calendar: Calendar) -> frozenset[date]:
-    return frozenset(free.day for free in calendar.free_days)
+def _free(calendar: Calendar) -> frozenset[int]:
+    return frozenset(free.day.toordinal() for free in calendar.free_days)
 
 
 def _listed(text: str) -> Iterable[FreeDay]:

@@ -13,6 +13,7 @@ import msgspec
 
 from dispatcher.decisions.calendar import Calendar
 from dispatcher.decisions.change import Change, Decision
+from dispatcher.decisions.hold import FIELD_CHECK
 from dispatcher.decisions.incident import ENDED, Incident
 from dispatcher.decisions.policy import Policy
 from dispatcher.decisions.sla import Promise
@@ -146,7 +147,8 @@ def met_at(incident: Incident, clock: ClockKind) -> datetime | None:
 
 def promise_of(incident: Incident, clock: ClockKind, policy: Policy) -> Promise | None:
     """What it is promised for this clock."""
-    return policy.promise(clock, incident.category, incident.priority, incident.agency)
+    checked = any(pause.reason == FIELD_CHECK for pause in incident.pauses)
+    return policy.promise(clock, incident.category, incident.priority, incident.agency, field_check=checked)
 
 
 def same_times(before: Incident, after: Incident) -> bool:

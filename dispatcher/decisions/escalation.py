@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from dispatcher.decisions.change import Change
-from dispatcher.decisions.clock import COUNTED, due_at, due_of, is_running, promise_of, timed, why
+from dispatcher.decisions.clock import COUNTED, due_of, ends, is_running, promise_of, started_at, timed, why
 from dispatcher.decisions.incident import Incident, move
 from dispatcher.decisions.policy import Policy
 from dispatcher.decisions.sla import Rung
@@ -18,10 +18,11 @@ S = IncidentStatus
 
 def ladder(incident: Incident, clock: ClockKind, policy: Policy) -> tuple[tuple[Rung, datetime], ...]:
     """The rungs of a running clock and when each is due, in their order; without those that cannot be told yet."""
-    promise = promise_of(incident, clock, policy)
-    if promise is None or not is_running(incident, clock):
+    promise, start = promise_of(incident, clock, policy), started_at(incident, clock)
+    if promise is None or start is None or not is_running(incident, clock):
         return ()
-    dues = ((rung, due_at(incident, clock, policy, share=rung.at)) for rung in promise.ladder)
+    calendar, stops = policy.calendar(promise), incident.clock_stops
+    dues = ((rung, ends(start, promise, calendar, stops, share=rung.at)) for rung in promise.ladder)
     return tuple((rung, at) for rung, at in dues if at is not None)
 
 

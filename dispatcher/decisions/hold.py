@@ -9,6 +9,8 @@ import msgspec
 
 #: The reason of a pause that was given in free words.
 OTHER: Final = "other"
+#: Somebody has to look at the place before the work is known.
+FIELD_CHECK: Final = "field_check"
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +43,8 @@ REASONS: Final[Mapping[str, Reason]] = {
     "waiting_for_outside_body": Reason("Menunggu pihak luar", "Waiting for an outside body", True),
     "bad_weather": Reason("Cuaca tidak memungkinkan", "The weather does not allow it", True),
     "unsafe": Reason("Lokasi belum aman", "The place is not safe yet", True),
-    "field_check": Reason("Menunggu pemeriksaan lapangan", "Waiting for a field check", True),
+    # stops no clock: what needs one is promised in another time (dispatcher.decisions.sla)
+    FIELD_CHECK: Reason("Menunggu pemeriksaan lapangan", "Waiting for a field check", False),
     "waiting_for_equipment": Reason("Menunggu alat atau bahan", "Waiting for equipment or material", False),
     "waiting_for_staff": Reason("Menunggu petugas", "Waiting for staff", False),
     "waiting_for_budget": Reason("Menunggu anggaran", "Waiting for a budget", False),

@@ -42,10 +42,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         return self.calendars.get(OFFICE_HOURS, OFFICE)
 
     def promise(
-        self, clock: ClockKind, category: Category, priority: Priority, agency: AgencyRef | None
+        self,
+        clock: ClockKind,
+        category: Category,
+        priority: Priority,
+        agency: AgencyRef | None,
+        *,
+        field_check: bool = False,
     ) -> Promise | None:
-        """What such an incident is promised for this clock; None when nothing is."""
-        return sla.promise(self.promises, clock, category, priority, agency)
+        """What such an incident is promised for this clock, by the first line that fits; None when nothing is."""
+        return sla.promise(self.promises, clock, category, priority, agency, field_check)
 
     def due(
         self, start: datetime, clock: ClockKind, category: Category, priority: Priority, agency: AgencyRef | None

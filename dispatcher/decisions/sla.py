@@ -1,7 +1,8 @@
 """What the city promises: per clock, category, priority and agency how long it may take, and who is told when."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from functools import lru_cache
 from typing import Annotated, Final
 
 from msgspec import Meta
@@ -18,7 +19,7 @@ OFFICE_HOURS: Final = "office"
 CalendarName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,39}$(?!\n)")]
 
 
-class Span(Inbound, frozen=True):
+class Span(Inbound, frozen=True, cache_hash=True):
     """How long: `minutes` by the clock on the wall, or `working_days` by a calendar. One of the two."""
 
     minutes: Annotated[int, Meta(ge=1, le=60 * 24 * 366)] | None = None
@@ -42,7 +43,7 @@ class Span(Inbound, frozen=True):
         return f"{minutes / 60:g} jam" if minutes >= 60 else f"{minutes} menit"
 
 
-class Rung(Inbound, frozen=True):
+class Rung(Inbound, frozen=True, cache_hash=True):
     """A rung of the ladder: who is told once this share of the span has passed.
 
     Below 1 it is a warning (`due_soon`), at 1 the breach (`overdue`), above 1 it goes higher (`escalated`).
@@ -67,7 +68,7 @@ FIRST_LOOK_LADDER: Final = (
 )
 
 
-class Promise(Inbound, frozen=True):
+class Promise(Inbound, frozen=True, cache_hash=True):
     """One line of the table; null fits everything. The first line of a clock that fits decides."""
 
     clock: ClockKind
@@ -76,6 +77,8 @@ class Promise(Inbound, frozen=True):
     priority: Priority | None = None
     agency: AgencyCode | None = None
     regency: Regency | None = None
+    #: Whether somebody had to look at the place first (a hold for that reason).
+    field_check: bool | None = None
     calendar: CalendarName = OFFICE_HOURS
     #: In the order of their shares. Of no use to `accept` and `closed`, which act when they are due.
     ladder: Annotated[tuple[Rung, ...], Meta(max_length=10)] = ()
@@ -85,21 +88,30 @@ class Promise(Inbound, frozen=True):
         if shares != sorted(set(shares)):
             raise ValueError("the rungs of a ladder come in the order of their shares, each share once")
 
-    def fits(self, category: Category, priority: Priority, agency: AgencyRef | None) -> bool:
+    def fits(self, category: Category, priority: Priority, agency: AgencyRef | None, *, field_check: bool) -> bool:
         """Whether this line is about such an incident."""
         return (
             self.category in (None, category)
             and self.priority in (None, priority)
             and self.agency in (None, agency.agency if agency else None)
             and self.regency in (None, agency.regency if agency else None)
+            and self.field_check in (None, field_check)
         )
 
 
+# asked for several times with every incident; a city has few kinds of them
+@lru_cache(maxsize=4096)
 def promise(
-    promises: Iterable[Promise], clock: ClockKind, category: Category, priority: Priority, agency: AgencyRef | None
+    promises: tuple[Promise, ...],
+    clock: ClockKind,
+    category: Category,
+    priority: Priority,
+    agency: AgencyRef | None,
+    field_check: bool,
 ) -> Promise | None:
-    """What such an incident is promised for this clock; None when nothing is."""
-    return next((one for one in promises if one.clock is clock and one.fits(category, priority, agency)), None)
+    """The first line of the clock that fits; None when none does."""
+    lines = (one for one in promises if one.clock is clock)
+    return next((one for one in lines if one.fits(category, priority, agency, field_check=field_check)), None)
 
 
 def unnamed(promises: Iterable[Promise], calendars: Mapping[str, Calendar]) -> tuple[str, ...]:
@@ -132,8 +144,18 @@ _LADDERS: Final = {
     ClockKind.ON_SCENE: LADDER,
     ClockKind.RESOLVED: LADDER,
 }
-PROMISES: Final = tuple(
-    Promise(clock=clock, category=category, within=span, ladder=_LADDERS.get(clock, ()))
-    for clock, spans in _TABLE.items()
-    for category, span in zip((_JAM, _DUMPING, None), spans, strict=True)
+#: "60 with field check", of all but jams and dumping.
+_AFTER_FIELD_CHECK: Final = Promise(
+    clock=ClockKind.RESOLVED, field_check=True, within=Span(working_days=60), ladder=LADDER
 )
+
+
+def _default() -> Iterator[Promise]:
+    for clock, spans in _TABLE.items():
+        for category, span in zip((_JAM, _DUMPING, None), spans, strict=True):
+            if clock is ClockKind.RESOLVED and category is None:
+                yield _AFTER_FIELD_CHECK
+            yield Promise(clock=clock, category=category, within=span, ladder=_LADDERS.get(clock, ()))
+
+
+PROMISES: Final = tuple(_default())

@@ -73,7 +73,9 @@ def held(incident: Incident, at: datetime, *, stops: bool = True, until: datetim
 
 
 def with_promise(promise: Promise, version: int = 1) -> Policy:
-    return msgspec.structs.replace(DEFAULT_POLICY, version=version, times_version=version, promises=(promise, *PROMISES))
+    return msgspec.structs.replace(
+        DEFAULT_POLICY, version=version, times_version=version, promises=(promise, *PROMISES)
+    )
 
 
 def state(incident: Incident, clock: ClockKind, now: datetime) -> ClockState:
@@ -130,6 +132,14 @@ def test_a_pause_whose_reason_stops_no_clock_changes_nothing() -> None:
     waiting = held(a_jam(), NOW + HOUR, stops=False)
     assert waiting.due_at == NOW + 3 * HOUR
     assert after(waiting, S.ROUTED, NOW + 5 * HOUR).due_at == NOW + 3 * HOUR
+
+
+def test_what_needs_a_field_check_is_promised_in_sixty_working_days() -> None:
+    hole = a_jam(category=Category.ROAD_DAMAGE)
+    assert hole.due_at == OFFICE.after(NOW, 5 * OFFICE.day)
+    checking = after(hole, S.ON_HOLD, NOW + HOUR, pauses=(Pause(reason="field_check", since=NOW + HOUR),))
+    assert checking.due_at == OFFICE.after(NOW, 60 * OFFICE.day)
+    assert after(checking, S.ROUTED, NOW + 3 * HOUR).due_at == checking.due_at
 
 
 def test_what_is_overdue_stays_so_on_hold() -> None:

@@ -56,6 +56,8 @@ def test_an_officer_is_added_listed_and_disabled(database: str) -> None:
         (("budi", "--role", "officer", "--agency", "32.75/DLH", "--agency", "32.75/PJU"), 2, "belongs to one agency"),
         (("budi", "--role", "area_head"), 2, "needs --kecamatan"),
         (("budi", "--role", "area_head", "--kecamatan", "99.99.99"), 2, "no kecamatan with this code"),
+        (("budi", "--role", "area_head", "--kelurahan", "32.75.03.9999"), 2, "no kelurahan or desa with this code"),
+        (("budi", "--role", "admin", "--agency", "32.75/DLH"), 2, "has no agency and no area"),
     ],
 )
 def test_wrong_usage_is_2_and_one_sentence(database: str, arguments: tuple[str, ...], code: int, says: str) -> None:
@@ -107,3 +109,30 @@ async def test_the_first_admin_and_device_key_are_made_once(database: str) -> No
             await accounts.set_password(connection, "nobody", "x")
     finally:
         await connection.close()
+
+
+def test_a_lurah_is_added_with_the_kecamatan_beside(database: str) -> None:
+    arguments = ("user", "add", "lurah", "--role", "area_head", "--kelurahan", "32.75.03.1001", "--password-stdin")
+    run(database, *arguments, stdin="lurah-2026\n")
+    assert "lurah\tarea_head\t32.75.03.1001\tactive" in run(database, "user", "list").output
+    [row] = fetch(database, "SELECT kecamatan FROM account WHERE username = 'lurah'")
+    assert row["kecamatan"] == "32.75.03"
+
+
+def test_an_account_is_enabled_again_and_reset_from_the_shell(database: str) -> None:
+    arguments = ("user", "add", "poc-sari", "--role", "officer", "--agency", "32.75/DLH", "--password-stdin")
+    run(database, *arguments, stdin="petugas-2026\n")
+    run(database, "user", "disable", "poc-sari")
+    run(database, "user", "enable", "poc-sari")
+    run(database, "user", "enable", "POC-Sari")
+    assert "poc-sari\tofficer\t32.75/DLH\tactive" in run(database, "user", "list").output
+    rows = fetch(database, "SELECT payload FROM outbox WHERE aggregateid = 'officers:poc-sari' ORDER BY seq")
+    assert [row["payload"] is None for row in rows] == [False, True, False], "off the board, and on it again"
+    token = run(database, "user", "reset", "poc-sari", "--totp").output.strip()
+    [kept] = fetch(database, "SELECT token_hash FROM password_reset WHERE username = 'poc-sari'")
+    assert kept["token_hash"] == token_hash(token)
+    run(database, "user", "reset", "nobody-here", expect=1)
+    told = fetch(database, "SELECT action FROM audit_entry WHERE subject = 'account:poc-sari' ORDER BY id")
+    assert [row["action"] for row in told] == [
+        "account_added", "account_disabled", "account_enabled", "account_enabled", "password_reset_opened"
+    ]  # fmt: skip

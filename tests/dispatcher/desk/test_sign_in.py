@@ -52,6 +52,8 @@ async def test_the_token_works_as_bearer_and_ends_with_the_session(office: Offic
         "role": "officer",
         "agencies": [{"regency": "32.75", "agency": "DISHUB"}],
         "kecamatan": None,
+        "kelurahan": None,
+        "owes": [],
     }
     program = await office.anyone(Authorization=f"Bearer {answer['token']}")
     await program.be("available")

@@ -14,7 +14,7 @@ from infra.kafka import start_consumer, stop_quietly
 from infra.local.stack import Stack
 from infra.migrate import migrate
 from schemas import topics
-from tests.bench import clocks, end_to_end, growth, ingest, readings, sink, size
+from tests.bench import clocks, end_to_end, growth, ingest, readings, recommend, sink, size
 from tests.bench.histogram import Look
 from tests.bench.machine import Noise
 from tests.bench.row import Goal, Row, Section
@@ -102,6 +102,16 @@ async def test_reports_meet_the_incidents_that_were_put_there(tmp_path: Path) ->
         cells = await database.fetch("SELECT lat, lon, cell FROM incident WHERE id LIKE 'bench-%'")
         assert all(cell_of(row["lat"], row["lon"]) == row["cell"] for row in cells)
         await database.close()
+
+
+@pytest.mark.timeout(300)
+async def test_of_many_officers_the_best_are_recommended_to_each_who_may_ask(tmp_path: Path) -> None:
+    # fails by itself where fewer are recommended than are listed
+    section = await recommend.run(tmp_path, 1, Noise(), officers=50, repeats=2)
+    assert {row.name for row in section.rows if row.goal} == {
+        "shift lead: CPU of both",
+        "agency dispatcher: CPU of both",
+    }
 
 
 def test_the_size_of_a_city_is_that_of_each_of_its_services(city: City) -> None:

@@ -40,6 +40,8 @@ _OF_MERGING: Final = ("incident_id", "home")
 _OF_REPORTS: Final = (*_OF_MERGING, "photos")
 #: What each sealed entry has beside what it tells.
 _OF_SEALER: Final = ("seq", "hash")
+#: What people at a desk keep for themselves and each other.
+_OF_DESKS: Final = ("standard_text", "saved_filter")
 #: What every change of an incident is told to besides: the board as it was, and the audit.
 _OF_TRUST: Final = ("board_row", "board_stay", "audit_entry")
 
@@ -85,7 +87,7 @@ ROLES: Final[Mapping[str, Grants]] = {
         "SELECT": _all(
             *_OF_INCIDENTS, *_OF_WORK, *_OF_POLICY, *_OF_DRAFTS, "shift", "sensor", "wifi_node", "report", "account",
             "session", "device_key", *_OF_SIGN_IN, "contact", "command_receipt", "schema_migration", "board_row",
-            "board_stay", "handover", *_OF_REPORTERS,
+            "board_stay", "handover", *_OF_DESKS, *_OF_REPORTERS,
         ) | {
             # whether a report came: no value of a record
             "consumer_offset": ("topic", "as_of"),
@@ -94,13 +96,13 @@ ROLES: Final[Mapping[str, Grants]] = {
         "INSERT": _all(
             *_OF_INCIDENTS, *_OF_POLICY, *_OF_DRAFTS, *_OF_OFFERS, "shift", "session", "account", "officer",
             "device_key", *_OF_SIGN_IN, "command_receipt", "outbox",
-            *_OF_TRUST, "handover", *_OF_REPORTERS,
+            *_OF_TRUST, "handover", *_OF_DESKS, *_OF_REPORTERS,
         ),
         "UPDATE": _all(
-            "account", "session", "device_key", *_OF_DRAFTS,
+            "account", "session", "device_key", *_OF_DRAFTS, *_OF_DESKS,
             "incident", "deadline", "officer", "assignment", "offering", "shift", "command_receipt", "board_stay"
         ) | {"handover": ("taken_at", "remark"), "report": _OF_REPORTS, "incident_evidence": _OF_MERGING},
-        "DELETE": _all("deadline", "offering", "shift", "session", *_OF_SIGN_IN, "command_receipt"),
+        "DELETE": _all("deadline", "offering", "shift", "session", *_OF_SIGN_IN, "command_receipt", *_OF_DESKS),
     },
 }  # fmt: skip
 

@@ -13,15 +13,20 @@ from fastapi import APIRouter, FastAPI
 
 from dispatcher.desk import (
     accounts,
+    board,
     commands_custody,
     commands_ending,
     commands_joining,
     commands_judging,
+    handovers,
     orphaned_photos,
     photo_retention,
+    printing,
     reach,
     receipts,
+    saved_filters,
     sessions,
+    standard_texts,
 )
 from dispatcher.desk import assign as desk_assign
 from dispatcher.desk import assignments as desk_assignments
@@ -98,6 +103,11 @@ _PARTS: Final = (
     desk_feedback,
     desk_photos,
     desk_tickets,
+    board,
+    handovers,
+    printing,
+    saved_filters,
+    standard_texts,
 )
 
 

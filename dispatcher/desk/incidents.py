@@ -8,7 +8,7 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from dispatcher import assignment_store, incident_store, policy_store
+from dispatcher import assignment_store, audit_store, incident_store, policy_store
 from dispatcher.decisions.clock_rows import clocks
 from dispatcher.decisions.hold import Pause
 from dispatcher.decisions.incident import Incident, legal_verbs
@@ -153,6 +153,8 @@ async def list_incidents(request: Request) -> Response:
         )
     page, more = found[: listed.limit], len(found) > listed.limit
     cursor = cursor_of(Mark(updated_at=page[-1].updated_at, id=page[-1].id)) if more else None
+    if listed.format is not Format.JSON:
+        await _tell_export(request, principal, listed.format, len(page))
     rows = [incident.row() for incident in page]
     if not impersonal.sees_people(principal):
         rows = [impersonal.row(row) for row in rows]
@@ -181,6 +183,18 @@ async def get_incident(request: Request) -> Response:
         await open_incidents(connection, [incident_id])
         detail = await detail_of(connection, incident, principal)
     return private(detail)
+
+
+async def _tell_export(request: Request, principal: Principal, form: Format, rows: int) -> None:
+    """What leaves for other programs is told to the audit before it leaves."""
+    async with desk_of(request).database.transaction() as connection:
+        await audit_store.record(
+            connection,
+            actor=principal.name,
+            action="incidents_exported",
+            subject="incidents",
+            detail={"format": form, "rows": rows},
+        )
 
 
 def incident_id_of(request: Request) -> str:

@@ -55,5 +55,9 @@ CREATE POLICY scope ON handover TO patriot_desk USING (
     OR ((SELECT asker('area')) = '*' AND agencies <> '{}' AND agencies <@ (SELECT asker_list('agencies')))
 );
 CREATE POLICY engine ON board_row TO patriot_dispatcher USING (true);
+-- When somebody's incident was on the board says nothing of it: which ones they know is told by the rows.
+CREATE POLICY kept ON board_stay TO patriot_desk USING (true);
+CREATE POLICY engine ON board_stay TO patriot_dispatcher USING (true);
+ALTER TABLE board_stay ENABLE ROW LEVEL SECURITY;
 ALTER TABLE board_row ENABLE ROW LEVEL SECURITY;
 ALTER TABLE handover ENABLE ROW LEVEL SECURITY;

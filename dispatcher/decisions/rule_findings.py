@@ -10,7 +10,7 @@ never fires, and one that is not called so might still never do.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
+from itertools import combinations, product
 from typing import Final, TypeVar
 
 from dispatcher.decisions.rule import CHECKS, Case, Rule, minutes, phrase, place_called
@@ -20,6 +20,8 @@ from schemas.vocabulary import Category, DayKind, Priority, Regency, RoadAuthori
 #: Steps of one search, and of all of them together: a set that wants more is told to be unknown in part.
 _STEPS: Final = 20_000
 _ALL_STEPS: Final = 300_000
+#: More of them nobody reads.
+_MOST_CONFLICTS: Final = 50
 
 _NOON: Final = 12 * 60
 
@@ -83,17 +85,22 @@ def look_through(rules: Sequence[Rule]) -> Findings:
                 dead.append(found)
         except _TooMany:
             complete = False
-    gone = {one.number - 1 for one in dead}
-    for second in range(len(rules)):
-        for first in range(second):
-            if {first, second} & gone or rules[first].outcome == rules[second].outcome:
+    alive = sorted(set(range(len(rules))) - {one.number - 1 for one in dead})
+    for first, second in combinations(alive, 2):
+        if rules[first].outcome == rules[second].outcome:
+            continue
+        if len(conflicts) == _MOST_CONFLICTS:
+            complete = False
+            break
+        try:
+            # an exception, as far as their categories are the same, comes before what it is excepted from
+            if search.case((first,), (second,), category_of=second) is None:
                 continue
-            try:
-                example = search.case((first, second), range(first))
-                if example is not None and search.case((first,), (second,)) is not None:
-                    conflicts.append(Conflict(first + 1, second + 1, example))
-            except _TooMany:
-                complete = False
+            example = search.case((first, second), range(first))
+            if example is not None:
+                conflicts.append(Conflict(first + 1, second + 1, example))
+        except _TooMany:
+            complete = False
     return Findings(tuple(dead), tuple(conflicts), complete)
 
 
@@ -114,6 +121,7 @@ class _Search:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = rules
         self._left = _ALL_STEPS
+        self._said_before: dict[tuple[str, tuple[tuple[str, ...], ...]], dict[int, Case]] = {}
         values = {
             "category": [Case(category=category) for category in Category],
             "area": _areas(),
@@ -136,39 +144,65 @@ class _Search:
         checks = [CHECKS[name] for name in _PARTS[part]]
         return sum(1 << at for at, rule in enumerate(self._rules) if all(check(rule.when, case) for check in checks))
 
-    def case(self, wanted: Sequence[int], unwanted: Iterable[int]) -> Case | None:
-        """A case that fits all of `wanted` and none of `unwanted` (places in the list); None when there is none."""
-        all_wanted = sum(1 << at for at in wanted)
+    def case(self, wanted: Sequence[int], unwanted: Iterable[int], category_of: int | None = None) -> Case | None:
+        """A case that fits all of `wanted` and none of `unwanted` (places in the list); None when there is none.
+
+        `category_of`: and is of a category that this one asks for too.
+        """
+        fits_all = _bits(wanted)
         options = []
         for part in _PARTS:
-            accepting = self._accepting.get(part)
-            if accepting is None:
-                accepting = self._told_apart(part, _said(part, [self._rules[at] for at in wanted]))
-            options.append([(mask, case) for mask, case in accepting.items() if mask & all_wanted == all_wanted])
+            needed = fits_all | (1 << category_of if category_of is not None and part == "category" else 0)
+            accepting = self._accepting.get(part) or self._said(part, wanted)
+            options.append([(mask, case) for mask, case in accepting.items() if mask & needed == needed])
+            if not options[-1]:
+                return None
         self._steps = _STEPS
-        found = self._find(options, 0, sum(1 << at for at in unwanted), set())
+        found = self._find(options, 0, _bits(unwanted), set())
         return None if found is None else _together(found)
 
     def _find(
         self, options: Sequence[list[tuple[int, Case]]], at: int, alive: int, failed: set[tuple[int, int]]
     ) -> list[Case] | None:
         """A value of each part from the one numbered `at` on, so that none of the rules of `alive` accepts all."""
-        if at == len(options):
-            return None if alive else []
-        if (at, alive) in failed:
+        if not alive:
+            return [part[0][1] for part in options[at:]]
+        if at == len(options) or (at, alive) in failed:
             return None
         self._steps -= 1
         self._left -= 1
         if self._steps < 0 or self._left < 0:
             raise _TooMany
-        # fewest left first; with the same left one is as good as the other
+        # with the same left one value is as good as the other
         left = {alive & mask: case for mask, case in reversed(options[at])}
-        for still, case in sorted(left.items(), key=lambda each: each[0].bit_count()):
+        tried: list[int] = []
+        for still in sorted(left, key=int.bit_count):
+            # what cannot be kept from fewer rules cannot be kept from more
+            if any(fewer & still == fewer for fewer in tried):
+                continue
             rest = self._find(options, at + 1, still, failed)
             if rest is not None:
-                return [case, *rest]
+                return [left[still], *rest]
+            tried.append(still)
         failed.add((at, alive))
         return None
+
+    def _said(self, part: str, wanted: Sequence[int]) -> dict[int, Case]:
+        """The least that can be said to fit all of `wanted`: a phrase, or a place, of each that asks for one."""
+        asked = tuple(values for at in wanted if (values := getattr(self._rules[at].when, part)))
+        if (part, asked) not in self._said_before:
+            if part == "words":
+                texts = product(*([phrase(words) for words in values] for values in asked))
+                cases = [Case(category=Category.FLOOD, words=" . ".join(dict.fromkeys(said))) for said in texts]
+            else:
+                named = product(*([place_called(place) or "" for place in values] for values in asked))
+                cases = [Case(category=Category.FLOOD, places=frozenset(said)) for said in named]
+            self._said_before[part, asked] = self._told_apart(part, cases)
+        return self._said_before[part, asked]
+
+
+def _bits(places: Iterable[int]) -> int:
+    return sum(1 << at for at in places)
 
 
 def _together(found: Sequence[Case]) -> Case:
@@ -180,15 +214,6 @@ def _together(found: Sequence[Case]) -> Case:
         for field in fields.get(part, (part,))
     }
     return Case(**chosen)
-
-
-def _said(part: str, wanted: Sequence[Rule]) -> list[Case]:
-    """The least that can be said to fit all of `wanted`: a phrase, or a place, of each that asks for one."""
-    if part == "words":
-        asked = [[phrase(words) for words in rule.when.words] for rule in wanted if rule.when.words]
-        return [Case(category=Category.FLOOD, words=" . ".join(dict.fromkeys(said))) for said in product(*asked)]
-    named = [[place_called(place) or "" for place in rule.when.places] for rule in wanted if rule.when.places]
-    return [Case(category=Category.FLOOD, places=frozenset(said)) for said in product(*named)]
 
 
 def _turns(rules: Sequence[Rule]) -> list[int]:

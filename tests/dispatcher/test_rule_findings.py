@@ -81,6 +81,32 @@ def test_every_example_is_true(rules: tuple[Rule, ...]) -> None:
         assert next(n for n, rule in enumerate(rules, 1) if fits(rule.when, conflict.example)) == conflict.first
 
 
+FEW = st.lists(
+    st.builds(
+        When,
+        category=some(CATEGORIES[:2]),
+        regency=some(tuple(Regency)),
+        time=some(("06:00-09:00", "22:00-05:00", "05:00-22:00", "09:00-06:00")),
+        words=some(PHRASES),
+    ),
+    min_size=1,
+    max_size=7,
+).map(lambda whens: tuple(Rule(name=f"r{n}", when=when, agency=AgencyCode.DISHUB) for n, when in enumerate(whens)))
+EVERY_CASE = [
+    Case(category=category, regency=regency, minute=minute, words=words)
+    for category in CATEGORIES[:2]
+    for regency in Regency
+    for minute in (0, 300, 360, 540, 1320)
+    for words in ("", *PHRASES)
+]
+
+
+@given(FEW)
+def test_exactly_the_rules_that_fire_for_no_case_are_called_dead(rules: tuple[Rule, ...]) -> None:
+    fire = {next((n for n, rule in enumerate(rules, 1) if fits(rule.when, case)), 0) for case in EVERY_CASE}
+    assert {one.number for one in look_through(rules).dead} == set(range(1, len(rules) + 1)) - fire
+
+
 def dead_numbers(*rules: Rule) -> list[tuple[int, tuple[int, ...]]]:
     return [(one.number, one.by) for one in look_through(rules).dead]
 
@@ -120,6 +146,9 @@ def test_an_exception_before_the_general_rule_is_no_conflict_and_a_crossing_is()
     general = rule(AgencyCode.DISHUB, category=(Category.TRAFFIC_JAM,))
     exception = rule(AgencyCode.SATPOL_PP, category=(Category.TRAFFIC_JAM,), regency=(KOTA,))
     assert look_through((exception, general)).conflicts == ()
+    # nor is one of several categories, of which the general rule has one
+    of_two = rule(AgencyCode.SATPOL_PP, category=(Category.TRAFFIC_JAM, Category.FLOOD), regency=(KOTA,))
+    assert look_through((of_two, general)).conflicts == ()
     night = rule(AgencyCode.BPBD, category=(Category.TRAFFIC_JAM,), time=("22:00-05:00",))
     [crossing] = look_through((exception, night, general)).conflicts
     assert (crossing.first, crossing.second) == (1, 2)

@@ -1,5 +1,6 @@
 """`patriot rules check` and what files look like: mistakes are told by their lines, and what is written can be read."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,11 @@ def read_back(folder: Path, rules: RuleSet) -> None:
     path.write_text(rules_file.write(rules))
     given = rules_file.read(path)
     assert (given.version, given.rules) == (rules.version, rules.rules)
+
+
+def test_the_example_of_the_document_is_good(tmp_path: Path) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "rules.md").read_text("utf-8")
+    [example] = re.findall(r"```yaml\n(.*?)```", document, re.DOTALL)
+    result = check(tmp_path, example)
+    assert result.exit_code == 0, result.output
+    assert "never fires" not in result.stderr

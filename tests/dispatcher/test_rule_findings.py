@@ -94,7 +94,8 @@ FEW = st.lists(
 ).map(lambda whens: tuple(Rule(name=f"r{n}", when=when, agency=AgencyCode.DISHUB) for n, when in enumerate(whens)))
 EVERY_CASE = [
     Case(category=category, regency=regency, minute=minute, words=words)
-    for category in CATEGORIES[:2]
+    # one that no rule names stands for all the others
+    for category in (*CATEGORIES[:2], Category.CROWDING)
     for regency in Regency
     for minute in (0, 300, 360, 540, 1320)
     for words in ("", *PHRASES)

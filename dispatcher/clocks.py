@@ -144,9 +144,13 @@ class Clocks:
                     return  # somebody else has fired it meanwhile
                 await self._apply(connection, claimed)
         except Exception as error:
-            if fault_of(error) is Fault.UNAVAILABLE:
-                raise
-            await self._failed(deadline, error)
+            match fault_of(error):
+                case Fault.UNAVAILABLE:
+                    raise
+                case Fault.CONTENDED:
+                    log.warning("deadline_contended", kind=deadline.kind, error=type(error).__name__)
+                case Fault.MESSAGE:
+                    await self._failed(deadline, error)
         else:
             _count(claimed)
 

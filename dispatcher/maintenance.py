@@ -22,7 +22,7 @@ _DAYS_AHEAD: Final = 7
 #: Readings may be 7 days late (contract.md section 2).
 _DAYS_BEHIND: Final = 8
 _RECEIPTS_KEPT: Final = timedelta(days=7)
-#: Settled dead letters and fired deadlines are kept as long as reports stay in Kafka.
+#: Settled dead letters, and deadlines of ended incidents, are kept as long as reports stay in Kafka.
 _SETTLED_KEPT: Final = timedelta(days=30)
 #: Contacts leave Kafka after 7 days; nobody's phone number outlives that here because its message was bad.
 _CONTACTS_KEPT: Final = timedelta(days=7)
@@ -115,14 +115,19 @@ async def know_the_board(connection: Connection) -> None:
 
 
 async def sweep(connection: Connection) -> None:
-    """Delete receipts, sessions, settled dead letters and fired deadlines that have had their time."""
+    """Delete receipts, sessions, settled dead letters and deadlines of what has ended that have had their time."""
     now: datetime = await connection.fetchval("SELECT now()")
     for table, condition, before in (
         ("command_receipt", "at < $1", now - _RECEIPTS_KEPT),
         ("session", "expires_at < $1", now),
         ("dead_letter", "state <> 'new' AND at < $1", now - _SETTLED_KEPT),
         ("dead_letter", "topic = 'bekasi.contact.v1' AND at < $1", now - _CONTACTS_KEPT),
-        ("deadline", "fired_at < $1", now - _SETTLED_KEPT),
+        # while its incident is open it says what has been told
+        (
+            "deadline",
+            "fired_at < $1 AND EXISTS (SELECT FROM incident i WHERE i.id = incident_id AND i.ended_at < $1)",
+            now - _SETTLED_KEPT,
+        ),
     ):
         swept = _SWEPT_AT_ONCE
         while swept == _SWEPT_AT_ONCE:

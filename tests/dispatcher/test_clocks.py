@@ -13,7 +13,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from dispatcher import deadline_store, incident_store, policy_store
+from dispatcher import deadline_store, incident_store, maintenance, policy_store
 from dispatcher.clocks import Clocks
 from dispatcher.decisions import incident_verbs_hold
 from dispatcher.decisions.calendar import OFFICE, FreeDay
@@ -402,3 +402,21 @@ async def test_a_batch_of_incidents_has_its_deadlines_in_one_statement(pool: Poo
         changes = [Change(None, incident(S.TRIAGE), ()) for _ in range(50)]
         await incident_store.save(connection, [replace(change) for change in changes], DEFAULT_POLICY)
     assert sum("deadline" in statement for statement in statements) == 1
+
+
+async def test_what_was_told_long_ago_is_not_told_again_while_it_is_open(pool: Pool) -> None:
+    there, expected = await neglected(pool, 1)
+    await fire_all(Clocks(pool))
+    await pool.execute("UPDATE deadline SET fired_at = now() - interval '40 days'")
+    async with pool.acquire() as connection:
+        await maintenance.sweep(connection)
+    await put(pool, "promises", PROMISES)
+    await sweep(Clocks(pool))
+    await fire_all(Clocks(pool))
+    assert await told(pool, there) == expected
+    await pool.execute("UPDATE incident SET ended_at = now() - interval '40 days' WHERE status = 'closed'")
+    await pool.execute("UPDATE deadline SET fired_at = now() - interval '40 days'")
+    async with pool.acquire() as connection:
+        await maintenance.sweep(connection)
+    left = await pool.fetch("SELECT DISTINCT i.status FROM deadline d JOIN incident i ON i.id = d.incident_id")
+    assert {row["status"] for row in left} == {"routed", "triage"}

@@ -1,5 +1,6 @@
 """Promises and calendars from a screen: an administrator changes them, everybody sees them."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -58,6 +59,18 @@ async def test_an_incident_shows_its_clocks_and_follows_what_is_promised_anew(of
     opened = datetime.fromisoformat(shown["opened_at"])
     assert datetime.fromisoformat(after["due_at"]) == opened + timedelta(hours=1)
     assert after["history"][-1]["change"] == "rescheduled"
+
+
+async def test_an_offer_that_is_not_answered_expires_once_while_workers_race(office: Office, admin: Person) -> None:
+    incident = await office.incident()
+    await office.officer()
+    await admin.command(incident["id"], "assign")
+    await office.pool.execute("UPDATE deadline SET due_at = now() - interval '1 s' WHERE kind LIKE 'answer/ASG%'")
+    fired = await asyncio.gather(*(Clocks(office.pool).fire_answer() for _ in range(4)))
+    assert sum(fired) == 1
+    shown = await admin.get(f"/incidents/{incident['id']}")
+    assert [one["status"] for one in shown["assignments"]] == ["expired"]
+    assert [entry["change"] for entry in shown["history"]].count("expired") == 1
 
 
 async def test_a_calendar_that_is_promised_by_is_not_taken_away(office: Office, admin: Person) -> None:

@@ -38,13 +38,12 @@ WITH work AS (
 SELECT o.username, o.status, o.lat, o.lon, o.position_at, coalesce(w.offers, 0), coalesce(w.on_it, false),
        coalesce(w.jobs, 0), w.ended_at,
        CASE WHEN EXISTS (SELECT FROM duty) THEN coalesce(d.now_on, false) END,
-       CASE WHEN d.now_on THEN d.kecamatan END, o.skills, o.username = ANY($7::text[]), o.username = ANY($8::text[]),
-       o.name
+       CASE WHEN d.now_on THEN d.kecamatan END, o.skills, o.name
   FROM officer o
   JOIN account c USING (username)
   LEFT JOIN work w ON w.officer = o.username
   LEFT JOIN duty d ON d.officer = o.username
- WHERE o.regency = $1 AND o.agency = $2 AND c.disabled_at IS NULL AND ($9::text IS NULL OR o.username = $9)
+ WHERE o.regency = $1 AND o.agency = $2 AND c.disabled_at IS NULL AND ($7::text IS NULL OR o.username = $7)
 """
 _STATUS: Final = {status.value: status for status in OfficerStatus}
 
@@ -76,15 +75,16 @@ async def candidates(
         min(midnight, now - REST),
         midnight,
         now,
-        list(refused),
-        list(refused_before),
         only,
     )
-    # In the order of the columns, which are those of a candidate: 2,000 rows in a few milliseconds.
+    # By position, which takes a third of what unpacking takes: there may be thousands.
     return [
-        Candidate(name, _STATUS[status], lat, lon, seen, offers, on_it, jobs, ended, shift, area, tuple(skills), *rest)
-        for name, status, lat, lon, seen, offers, on_it, jobs, ended, shift, area, skills, *rest in rows
-    ]
+        Candidate(
+            row[0], _STATUS[row[1]], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], row[10],
+            tuple(row[11]), row[0] in refused, row[0] in refused_before, row[12],
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 async def select_free(connection: Connection, agencies: Sequence[AgencyRef]) -> dict[AgencyRef, list[FreeOfficer]]:

@@ -12,6 +12,8 @@ them.
 
 import heapq
 import math
+import operator
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -37,6 +39,7 @@ _JOB_MIN: Final = 5.0
 _AREA_MIN: Final = 5.0
 _NOWHERE: Final = math.inf
 _AVAILABLE: Final = OfficerStatus.AVAILABLE
+_MIN_PER_DEGREE: Final = METRES_PER_DEGREE * DETOUR / PACE_M_PER_MIN
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -140,100 +143,113 @@ class Recommendation:
         return "; ".join(one.words for one in self.shortfalls)
 
 
+class _Eye:
+    """A task at a moment, with what is the same for every officer worked out once: there may be thousands."""
+
+    __slots__ = ("east", "kecamatan", "lat", "lon", "now", "reach", "rested_since", "seen_since", "skills")
+
+    def __init__(self, task: Task, now: datetime) -> None:
+        self.now = now
+        self.lat, self.lon = task.lat, task.lon
+        self.east = math.cos(math.radians(task.lat or 0.0))
+        self.kecamatan = task.kecamatan
+        self.reach = _NOWHERE if task.reach is None else task.reach.total_seconds() / 60
+        self.seen_since = now - POSITION_KEPT
+        self.rested_since = now - REST
+        self.skills = task.skills
+
+    def keeps(self, one: Candidate) -> Cause | None:
+        """Why the officer cannot be asked."""
+        if one.on_it:
+            return Cause.ON_IT
+        for skill in self.skills:
+            if skill not in one.skills:
+                return Cause.LACKS_SKILL
+        if one.status is not _AVAILABLE:
+            return _OF_STATUS[one.status]
+        return Cause.REFUSED if one.refused else None
+
+    def speaks_against(self, one: Candidate, travel: float | None) -> Cause | None:
+        """Why the officer is asked after others."""
+        if one.refused_before:
+            return Cause.REFUSED
+        if one.on_shift is False:
+            return Cause.NOT_ON_SHIFT
+        if one.work_ended_at is not None and one.work_ended_at > self.rested_since:
+            return Cause.RESTING
+        if travel is None:
+            return None if self.lat is None else Cause.POSITION_TOO_OLD
+        return Cause.OUT_OF_REACH if travel > self.reach else None
+
+    def travel_min(self, one: Candidate) -> float | None:
+        """By road; None without a place or a position that still says something."""
+        lat, lon, at = one.lat, one.lon, one.position_at
+        if self.lat is None or self.lon is None or lat is None or lon is None or at is None or at < self.seen_since:
+            return None
+        return math.hypot(lat - self.lat, (lon - self.lon) * self.east) * _MIN_PER_DEGREE
+
+    def age_min(self, one: Candidate) -> float:
+        """Of the position."""
+        return max((self.now - one.position_at).total_seconds() / 60, 0.0) if one.position_at else 0.0
+
+    def fairness_min(self, one: Candidate) -> float:
+        """What the officer has done today, rests from, and is rostered for."""
+        minutes = _JOB_MIN * one.jobs_today
+        ended = one.work_ended_at
+        if ended is not None and ended > self.rested_since:
+            minutes += (REST - max(self.now - ended, timedelta())).total_seconds() / 60
+        if one.area is not None and self.kecamatan is not None and one.area != self.kecamatan:
+            minutes += _AREA_MIN
+        return minutes
+
+
+#: What an officer is ranked by, the least first; the username makes it one order.
+_Key = tuple[bool, bool, int, float, float, str]
+
+
 def recommend(candidates: Sequence[Candidate], task: Task, now: datetime, *, most: int | None = None) -> Recommendation:
     """Rank who can be asked: available, with the skills, not on it, not asked in vain just now. `most`: of the best.
 
     Who has said no before comes last, then who is not on shift, then who has an unanswered offer; among equals the
     score decides. Who has no usable position comes after who has one.
     """
-    needed = task.skills
-    asked_for: list[tuple[tuple[object, ...], Candidate, float | None, Cause | None]] = []
-    kept: dict[Cause, int] = {}
+    eye = _Eye(task, now)
+    entries: list[tuple[_Key, Candidate, float | None]] = []
     fit = 0
     for one in candidates:
-        cause = _hard(one, needed)
-        if cause is not None:
-            kept[cause] = kept.get(cause, 0) + 1
+        if eye.keeps(one) is not None:
             continue
-        travel = _travel_min(one, task, now)
-        cause = _soft(one, task, travel, now)
-        if cause is None:
+        travel, fairness = eye.travel_min(one), eye.fairness_min(one)
+        if eye.speaks_against(one, travel) is None:
             fit += 1
-        else:
-            kept[cause] = kept.get(cause, 0) + 1
-        fairness = _fairness_min(one, task, now)
-        score = _NOWHERE if travel is None else travel + _age_min(one, now) + fairness
+        score = _NOWHERE if travel is None else travel + eye.age_min(one) + fairness
         key = (one.refused_before, one.on_shift is False, one.open_offers, score, fairness, one.username)
-        asked_for.append((key, one, travel, cause))
-    best = heapq.nsmallest(len(asked_for) if most is None else most, asked_for, key=_key)
+        entries.append((key, one, travel))
+    best = sorted(entries, key=_by_key) if most is None else heapq.nsmallest(most, entries, key=_by_key)
     ranked = tuple(
         Choice(
             one.username,
             _because(one, task, travel, now),
-            fit=cause is None,
-            score=None if key[3] == _NOWHERE else round(float(key[3]), 1),  # type: ignore[arg-type]
+            fit=eye.speaks_against(one, travel) is None,
+            score=None if travel is None else round(key[3], 1),
             travel_min=None if travel is None else round(travel, 1),
         )
-        for key, one, travel, cause in best
+        for key, one, travel in best
     )
-    return Recommendation(ranked, () if fit >= task.officers else _shortfalls(candidates, kept, task))
+    return Recommendation(ranked, () if fit >= task.officers else _shortfalls(candidates, task, eye))
 
 
-def _key(entry: tuple[tuple[object, ...], Candidate, float | None, Cause | None]) -> tuple[object, ...]:
-    return entry[0]
-
-
-def _hard(one: Candidate, needed: frozenset[str]) -> Cause | None:
-    if one.on_it:
-        return Cause.ON_IT
-    if needed and not needed.issubset(one.skills):
-        return Cause.LACKS_SKILL
-    if one.status is not _AVAILABLE:
-        return _OF_STATUS[one.status]
-    return Cause.REFUSED if one.refused else None
-
-
-def _soft(one: Candidate, task: Task, travel: float | None, now: datetime) -> Cause | None:
-    if one.refused_before:
-        return Cause.REFUSED
-    if one.on_shift is False:
-        return Cause.NOT_ON_SHIFT
-    if one.work_ended_at is not None and now - one.work_ended_at < REST:
-        return Cause.RESTING
-    if travel is None:
-        return None if task.lat is None else Cause.POSITION_TOO_OLD
-    return Cause.OUT_OF_REACH if task.reach is not None and travel > task.reach.total_seconds() / 60 else None
+_by_key = operator.itemgetter(0)
 
 
 def travel_minutes(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
     """By road between two points of the city: the straight line (equirectangular) × `DETOUR` at `PACE_M_PER_MIN`."""
-    north = other_lat - lat
-    east = (other_lon - lon) * math.cos(math.radians(lat))
-    return math.hypot(north, east) * (METRES_PER_DEGREE * DETOUR / PACE_M_PER_MIN)
+    return math.hypot(other_lat - lat, (other_lon - lon) * math.cos(math.radians(lat))) * _MIN_PER_DEGREE
 
 
 def is_seen(position_at: datetime | None, now: datetime) -> bool:
     """Whether a position of then still says where somebody is."""
     return position_at is not None and now - position_at <= POSITION_KEPT
-
-
-def _travel_min(one: Candidate, task: Task, now: datetime) -> float | None:
-    if task.lat is None or task.lon is None or one.lat is None or one.lon is None or not is_seen(one.position_at, now):
-        return None
-    return travel_minutes(task.lat, task.lon, one.lat, one.lon)
-
-
-def _age_min(one: Candidate, now: datetime) -> float:
-    return max((now - one.position_at).total_seconds() / 60, 0.0) if one.position_at else 0.0
-
-
-def _fairness_min(one: Candidate, task: Task, now: datetime) -> float:
-    minutes = _JOB_MIN * one.jobs_today
-    if one.work_ended_at is not None and (rested := now - one.work_ended_at) < REST:
-        minutes += (REST - max(rested, timedelta())).total_seconds() / 60
-    if one.area is not None and task.kecamatan is not None and one.area != task.kecamatan:
-        minutes += _AREA_MIN
-    return minutes
 
 
 def _because(one: Candidate, task: Task, travel: float | None, now: datetime) -> tuple[str, ...]:
@@ -243,7 +259,8 @@ def _because(one: Candidate, task: Task, travel: float | None, now: datetime) ->
         reasons = ["siap; tanpa posisi dalam 30 menit terakhir"]
     else:
         km = travel * PACE_M_PER_MIN / DETOUR / 1000
-        reasons = [f"siap, {km:.1f} km dari lokasi, ± {travel:.0f} menit, posisi {_age_min(one, now):.0f} menit lalu"]
+        age = max((now - one.position_at).total_seconds() / 60, 0.0) if one.position_at else 0.0
+        reasons = [f"siap, {km:.1f} km dari lokasi, ± {travel:.0f} menit, posisi {age:.0f} menit lalu"]
         if task.reach is not None and travel > task.reach.total_seconds() / 60:
             reasons.append(f"di luar jangkauan {task.reach.total_seconds() / 60:.0f} menit")
     if one.on_shift is False:
@@ -265,10 +282,11 @@ def _because(one: Candidate, task: Task, travel: float | None, now: datetime) ->
     return tuple(reasons)
 
 
-def _shortfalls(candidates: Sequence[Candidate], kept: Mapping[Cause, int], task: Task) -> tuple[Shortfall, ...]:
+def _shortfalls(candidates: Sequence[Candidate], task: Task, eye: _Eye) -> tuple[Shortfall, ...]:
     of = task.agency
     if not candidates:
         return (Shortfall("no_officers", 0, f"{of} has no officers", f"{of} tidak punya petugas"),)
+    kept = Counter(eye.keeps(one) or eye.speaks_against(one, eye.travel_min(one)) for one in candidates)
     found = [
         Shortfall(cause, kept[cause], f"{kept[cause]} of {of} {english}", f"{kept[cause]} petugas {of} {indonesian}")
         for cause, (english, indonesian) in _WORDS.items()

@@ -114,7 +114,7 @@ def timed(change: Change, policy: Policy) -> Change:
         closes_at=due.get(ClockKind.CLOSED) if after.status is S.RESOLVED else None,
         policy_version=policy.times_version,
     )
-    return replace(change, after=after, decisions=(*change.decisions, *why(before, after, policy)))
+    return replace(change, after=after, decisions=(*change.decisions, *_why(before, after, policy)))
 
 
 def due_of(incident: Incident, clock: ClockKind) -> datetime | None:
@@ -192,7 +192,7 @@ def _is_known(incident: Incident) -> bool:
     return incident.agency is not None or incident.status not in AT_WORK
 
 
-def why(before: Incident | None, after: Incident, policy: Policy) -> tuple[Decision, ...]:
+def _why(before: Incident | None, after: Incident, policy: Policy) -> tuple[Decision, ...]:
     """Why it is due then, when that is new."""
     promise = promise_of(after, ClockKind.RESOLVED, policy)
     if promise is None or after.due_at is None or (before is not None and after.due_at == before.due_at):

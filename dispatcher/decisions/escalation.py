@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from dispatcher.decisions.change import Change
-from dispatcher.decisions.clock import COUNTED, due_of, ends, is_running, promise_of, started_at, timed, why
+from dispatcher.decisions.clock import COUNTED, due_of, ends, is_running, promise_of, started_at, timed
 from dispatcher.decisions.incident import Incident, move
 from dispatcher.decisions.policy import Policy
 from dispatcher.decisions.sla import Rung
@@ -77,4 +77,4 @@ def rescheduled(incident: Incident, policy: Policy, *, now: datetime) -> Change:
         return Change(incident, after, ())
     told = {clock: at.isoformat() if at else "" for clock, at in moved.items()}
     after, event = move(after, after.status, "rescheduled", actor=ACTOR, now=now, detail=told)
-    return Change(incident, after, (event,), why(incident, after, policy))
+    return Change(incident, after, (event,))

@@ -265,7 +265,7 @@ def test_what_runs_is_due_by_what_was_decided_anew() -> None:
     assert (change.after.due_at, change.after.policy_version, change.after.version) == (NOW + HOUR, 1, 3)
     (event,) = change.events
     assert (event.change, event.detail) == ("rescheduled", {"resolved": (NOW + HOUR).isoformat()})
-    assert [one.judgement for one in change.decisions] == ["clock"]
+    assert [one.judgement for one in timed(change, policy).decisions] == ["clock"]
 
 
 def test_what_is_not_concerned_has_no_entry() -> None:

@@ -46,7 +46,7 @@ _NOT_ON_TOLL: Final = _NOT_THERE | frozenset(
 
 
 def road_named(text: str, regency: Regency | None) -> Road | None:
-    """The first road that `text` (an address, then the words) says the matter is on; None for the regency's own.
+    """The first road that `text` (an address, or the words) says the matter is on; None for the regency's own.
 
     In an unknown regency only roads that are the same in both are known.
     """

@@ -139,7 +139,7 @@ def case_of(
     `address` and `words` are the reporter's, and name the road; `at`: when it came; `calendar`: the office's.
     """
     local = at.astimezone(JAKARTA)
-    road = road_named(f"{address}. {words}" if address else words, located.regency)
+    road = road_named(address or "", located.regency) or road_named(words, located.regency)
     return Case(
         category=category,
         regency=located.regency,

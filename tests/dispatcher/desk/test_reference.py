@@ -12,16 +12,20 @@ from tests.dispatcher.desk.office import SECRET, Office
 async def test_agencies_are_pairs_and_outside_bodies(office: Office) -> None:
     operator = await office.staff(Role.OPERATOR)
     items = (await operator.get("/agencies"))["items"]
-    assert {"code": "DLH", "regency": "32.16", "name": "Dinas Lingkungan Hidup Kabupaten Bekasi"} in items
-    assert {"code": "TOLL", "regency": None, "name": "Operator jalan tol"} in items
+    names = {(one["regency"], one["code"]): one["name"] for one in items}
+    assert names["32.16", "DLH"] == "Dinas Lingkungan Hidup Kabupaten Bekasi"
+    assert names[None, "TOLL"] == "Operator jalan tol"
     assert len(items) == 2 * 7 + 3
 
 
 async def test_categories_kecamatan_and_rules_are_lists_in_pages(office: Office) -> None:
     operator = await office.staff(Role.OPERATOR)
     assert len((await operator.get("/categories"))["items"]) == 8
-    rules = (await operator.get("/rules"))["items"]
-    assert rules[0]["number"] == 1 and rules[0]["agency"] == "DISHUB"
+    live = await operator.get("/rules", limit=3)
+    assert live["version"] == 0
+    assert live["items"][0]["number"] == 1 and live["items"][0]["agency"] == "DISHUB"
+    rest = await operator.get("/rules", cursor=live["next_cursor"])
+    assert [rule["number"] for rule in rest["items"]] == [4, 5, 6, 7, 8] and rest["next_cursor"] is None
     first = await operator.get("/kecamatan", limit=20)
     second = await operator.get("/kecamatan", limit=20, cursor=first["next_cursor"])
     codes = [one["code"] for one in first["items"] + second["items"]]

@@ -22,7 +22,7 @@ from dispatcher.decisions.policy import Policy
 from dispatcher.decisions.recommend import Choice, Recommendation, Shortfall, Task, recommend
 from dispatcher.officer_store import Officer, Position
 from infra.postgres import Connection
-from schemas.vocabulary import AssignmentStatus, ClockKind, IncidentStatus, OfficerStatus
+from schemas.vocabulary import AssignmentStatus, ClockKind, IncidentStatus, OfficerStatus, Told
 
 #: Who acts when no person does.
 RULES: Final = "dispatcher"
@@ -36,6 +36,11 @@ _HAPPENED: Final[Mapping[AssignmentStatus, str]] = {
     AssignmentStatus.COMPLETED: "completed",
     AssignmentStatus.EXPIRED: "expired",
     AssignmentStatus.RELEASED: "released",
+}
+#: Who is told.
+_TOLD: Final[Mapping[OfferingState, Told]] = {
+    OfferingState.SHIFT_LEAD: Told.SHIFT_LEAD,
+    OfferingState.AGENCY_HEAD: Told.AGENCY_HEAD,
 }
 
 
@@ -280,7 +285,7 @@ class Asking:
         return [(locked[one.username], one) for one in free], found
 
     def _bring_before(self, state: OfferingState, because: tuple[str, ...]) -> None:
-        """The history says who should find somebody now, and why."""
+        """The history says who should find somebody now, and why; as when a clock's ladder is climbed."""
         after, event = move(
             self.incident,
             self.incident.status,
@@ -288,7 +293,7 @@ class Asking:
             actor=RULES,
             now=self._now,
             note="; ".join(because) or None,
-            detail={"to": state.value},
+            detail={"clock": ClockKind.ACCEPT.value, "tell": _TOLD[state].value, "due_at": self._now.isoformat()},
         )
         self._then(Change(self.incident, after, (event,), (Decision("assign", state.value, because),)))
 

@@ -82,3 +82,36 @@ def test_what_is_amiss_is_said_in_one_line(
     assert (result.exit_code, result.stdout) == (1, "")
     assert sentence in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_routes_are_by_the_rules_in_code_where_no_database_is_given(tmp_path: Path) -> None:
+    path = tmp_path / "reports.csv"
+    path.write_text(
+        "text,address,lat,lon,time,channel,label\n"
+        "Banjir selutut di Kranji,,,,2026-11-22 20:00:00,whatsapp,32.75/DBMSDA\n"
+        "Tumpukan sampah liar bau sekali,Cikarang Pusat,,,,,32.75/DLH\n"
+        "Macet total tidak bergerak,,-6.1754,106.8272,,,OTHER_GOV\n"
+        "apa kabar,,,,,,triage\n"
+    )
+    result = run("route", path)
+    assert result.exit_code == 0, result.output
+    answers = lines(result.stdout)
+    assert [answer["outcome"] for answer in answers] == ["32.75/DBMSDA", "32.16/DLH", "OTHER_GOV", "triage"]
+    assert (answers[0]["rule"], answers[0]["version"], answers[0]["priority"]) == (
+        "banjir ke DBMSDA dengan BPBD", 0, "high",
+    )  # fmt: skip
+    assert answers[3]["rule"] is None
+    assert result.stderr == "right 0.750 (3 of 4)\n"
+
+
+@pytest.mark.parametrize("row", ["macet,abc,106.9,,", "macet,,,gestern,", "macet,,,,carrier_pigeon"])
+def test_a_report_that_cannot_be_is_told_by_its_row(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "reports.csv"
+    path.write_text(f"text,lat,lon,time,channel\nmacet,,,,\n{row}\n")
+    result = run("route", path)
+    assert result.exit_code == 1 and "Row 1 has" in result.output
+
+
+def test_a_database_that_is_given_must_answer(texts: Path) -> None:
+    result = run("route", texts, "--postgres-dsn", "postgresql://127.0.0.1:1/none")
+    assert result.exit_code == 1 and "the database does not answer" in result.output

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
 from dispatcher import rules_store
 from dispatcher.decisions.rule import RuleSet
+from dispatcher.evaluate import command as evaluate
 from dispatcher.rules_cli import command
 from schemas.vocabulary import Role
 from tests.dispatcher.desk.office import DUMPING, JAM, Json, Office, Person
@@ -225,6 +227,17 @@ async def test_a_file_is_exported_tried_and_made_live(
     assert older.stdout.startswith(f"version: {version}\n") and "kemacetan ke Dishub" in older.stdout
     missing = await run("export", "--version", "99", "--postgres-dsn", database)
     assert missing.exit_code == 1 and "there is no version 99" in missing.output
+
+
+async def test_a_file_of_reports_is_evaluated_by_what_is_live(
+    supervisor: Person, database: str, tmp_path: Path
+) -> None:
+    version = await go_live(supervisor, JAMS, REST)
+    file = tmp_path / "reports.csv"
+    file.write_text(f"text,lat,lon\n{JAM.replace(',', '')},-6.2253,107.0010\n")
+    said = await asyncio.to_thread(CliRunner().invoke, evaluate, ["route", str(file), "--postgres-dsn", database])
+    answer = msgspec.json.decode(said.stdout)
+    assert (answer["outcome"], answer["version"]) == ("32.75/SATPOL_PP", version)
 
 
 async def test_a_version_that_a_database_does_not_have_is_the_default(office: Office) -> None:

@@ -19,7 +19,7 @@ import msgspec
 from infra.local.stack import Stack
 from infra.migrate import migrate
 from infra.topics_admin import ensure_topics
-from tests.bench import clocks, end_to_end, fan_out, growth, ingest, machine, page, recommend, sink, size
+from tests.bench import clocks, end_to_end, fan_out, growth, ingest, machine, page, playback, recommend, sink, size
 from tests.bench.machine import Noise
 from tests.bench.row import Section
 
@@ -35,6 +35,7 @@ ORDER: Final = {
     "growth": growth.TITLE,
     "recommend": recommend.TITLE,
     "clocks": clocks.TITLE,
+    "playback": playback.TITLE,
     "size": size.TITLE,
 }
 
@@ -55,6 +56,7 @@ def chapters(rounds: int, minutes: float) -> dict[str, Chapter]:
         "growth": lambda folder, noise: growth.run(folder, max(1, rounds // 3), noise),
         "recommend": lambda folder, noise: recommend.run(folder, rounds, noise),
         "clocks": lambda folder, noise: clocks.run(folder, rounds, noise),
+        "playback": lambda folder, noise: playback.run(folder, rounds, noise),
         "size": lambda folder, noise: size.run(folder, noise, minutes),
     }
 

@@ -14,7 +14,7 @@ from infra.kafka import start_consumer, stop_quietly
 from infra.local.stack import Stack
 from infra.migrate import migrate
 from schemas import topics
-from tests.bench import clocks, end_to_end, growth, ingest, readings, recommend, sink, size
+from tests.bench import clocks, end_to_end, growth, ingest, playback, readings, recommend, sink, size
 from tests.bench.histogram import Look
 from tests.bench.machine import Noise
 from tests.bench.row import Goal, Row, Section
@@ -112,6 +112,13 @@ async def test_of_many_officers_the_best_are_recommended_to_each_who_may_ask(tmp
         "shift lead: CPU of both",
         "agency dispatcher: CPU of both",
     }
+
+
+async def test_moments_of_a_history_are_shown_with_the_rows_they_had(tmp_path: Path) -> None:
+    section = await playback.run(tmp_path, 1, Noise(), incidents=300, moments=5)
+    # One in ten lasts for ten of sixty days.
+    assert 5 <= row(section, "rows of a moment, the most", "").median <= 60
+    assert row(section, "a moment, the slowest", "ms").goal == Goal("most", 500.0)
 
 
 def test_the_size_of_a_city_is_that_of_each_of_its_services(city: City) -> None:

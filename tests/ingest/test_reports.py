@@ -71,6 +71,18 @@ async def test_who_reports_is_on_a_topic_of_its_own(citizen: Sender) -> None:
     assert not [word for word in ("Siti", "0812", "3275", "siti@") if word in said]
 
 
+async def test_what_the_reporter_agreed_to_travels_with_the_report(citizen: Sender) -> None:
+    agreed = await citizen.report(reporter={"consent": "2026-11"})
+    silent = await citizen.report(reporter={"anonymous": True})
+    for receipt, consent in ((agreed, "2026-11"), (silent, None)):
+        (record,) = await citizen.records_of(receipt["report_id"])
+        assert record.value["consent"] == consent
+        assert await citizen.records_of(receipt["report_id"], topics.CONTACT) == []
+    for wrong in ("", "a b", "x" * 41, 7):
+        refused = await citizen.post({"description": "x", "address": "y", "reporter": {"consent": wrong}})
+        assert refused.status_code == 422
+
+
 @pytest.mark.parametrize("reporter", [None, {}, {"anonymous": True}])
 async def test_who_says_nothing_of_themselves_leaves_no_contact(
     citizen: Sender, reporter: dict[str, bool] | None

@@ -89,7 +89,13 @@ def _theirs(incident: Incident, agency: AgencyRef) -> dict[str, Any]:
     """What changes with the agency. Who helped the one before goes on helping inside the same government."""
     same_side = incident.agency is not None and incident.agency.regency is agency.regency
     helping = incident.co_agencies if same_side else ()
-    return {"agency": agency, "co_agencies": tuple(one for one in helping if one != agency)}
+    return {
+        "agency": agency,
+        "co_agencies": tuple(one for one in helping if one != agency),
+        # what the rule asked of the other agency's officers
+        "skills": (),
+        "officers_needed": 1,
+    }
 
 
 def _receiver(incident: Incident, to: str) -> AgencyCode | AgencyRef:

@@ -182,6 +182,10 @@ async def test_the_rule_tells_how_many_officers_go_and_what_they_can(office: Off
     incident = await routed(office, supervisor)
     row = await office.pool.fetchrow("SELECT skills, officers_needed FROM incident WHERE id = $1", incident["id"])
     assert (row["skills"], row["officers_needed"]) == (["derek"], 2)
+    # another agency's officers have skills of their own
+    await supervisor.command(incident["id"], "reroute", agency="DISHUB", reason="Bukan tugas Satpol PP")
+    row = await office.pool.fetchrow("SELECT skills, officers_needed FROM incident WHERE id = $1", incident["id"])
+    assert (row["skills"], row["officers_needed"]) == ([], 1)
 
 
 async def test_kinds_of_day_and_hours_count_when_the_report_came(office: Office, supervisor: Person) -> None:

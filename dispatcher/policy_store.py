@@ -12,6 +12,7 @@ from dispatcher.decisions.reference import Agency, CategoryEntry
 from dispatcher.decisions.rule import RuleSet
 from dispatcher.decisions.sla import Promise
 from dispatcher.decisions.staffing import Staffing
+from dispatcher.decisions.telling import Audience, Manner
 from infra.postgres import Connection
 
 log = structlog.get_logger()
@@ -24,6 +25,7 @@ PARTS: Final[dict[str, object]] = {
     "agencies": tuple[Agency, ...],
     "categories": tuple[CategoryEntry, ...],
     "staffing": tuple[Staffing, ...],
+    "telling": dict[Audience, Manner],
 }
 
 #: What due times follow from.

@@ -14,6 +14,7 @@ from dispatcher.decisions.reference import Agency, CategoryEntry
 from dispatcher.decisions.rule import RuleSet
 from dispatcher.decisions.sla import OFFICE_HOURS, PROMISES, Promise
 from dispatcher.decisions.staffing import Staffing, staffing_of
+from dispatcher.decisions.telling import MANNERS, Audience, Manner
 from schemas.place import AgencyRef
 from schemas.vocabulary import Category, ClockKind, Priority
 
@@ -29,6 +30,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     promises: tuple[Promise, ...] = PROMISES
     #: Who may be sent, how many go, and where rules ask by themselves.
     staffing: tuple[Staffing, ...] = ()
+    #: How people are told: quiet hours, what is bundled, when it is no news any more.
+    telling: Mapping[Audience, Manner] = MANNERS
 
     #: Whose an incident is.
     rules: RuleSet = DEFAULT_RULES
@@ -72,6 +75,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     def staffing_of(self, category: Category, agency: AgencyRef | None) -> Staffing:
         """Who may be sent to such an incident, and how many."""
         return staffing_of(self.staffing, category, agency)
+
+    def manner(self, audience: Audience) -> Manner:
+        """How this audience is told."""
+        return self.telling.get(audience, MANNERS[audience])
 
     def calendar(self, promise: Promise) -> Calendar:
         """The calendar that a promise names; the office's where that is gone."""

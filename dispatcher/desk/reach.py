@@ -86,9 +86,9 @@ async def open_incidents(connection: Connection, incident_ids: Collection[str]) 
     """Keep incidents in sight for the rest of the transaction, wherever a move takes them, with the officers of every
     agency that works on them. Call it once they were found in the asker's scope, or are to be seen for a reason."""
     await connection.execute(
-        "SELECT set_config('patriot.incidents', concat_ws(',', asker('incidents'), $1), true),"
+        "SELECT set_config('patriot.incidents', concat_ws(',', asker('incidents'), $1::text), true),"
         " set_config('patriot.helpers', concat_ws(',', asker('helpers'), (SELECT string_agg(agencies_around(i), ',')"
-        " FROM unnest(string_to_array($1, ',')) AS i)), true)",
+        " FROM unnest(string_to_array($1::text, ',')) AS i)), true)",
         ",".join(incident_ids),
     )
 

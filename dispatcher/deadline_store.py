@@ -158,7 +158,7 @@ async def claim(
         "  FROM deadline d JOIN incident i ON i.id = d.incident_id"
         " WHERE d.fired_at IS NULL AND d.due_at <= now() + $1 AND starts_with(d.kind, $4) = $5"
         "   AND ($3::bigint IS NULL OR d.id = $3)"
-        " ORDER BY d.due_at, d.id LIMIT $2 FOR UPDATE SKIP LOCKED",
+        " ORDER BY d.due_at LIMIT $2 FOR UPDATE SKIP LOCKED",
         ahead,
         most,
         only,

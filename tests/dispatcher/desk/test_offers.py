@@ -90,6 +90,7 @@ async def test_when_nobody_is_left_the_shift_lead_is_told_and_then_the_head_of_t
     assert declined["incident"]["status"] == "routed"
     found = await operator.get(f"/incidents/{incident['id']}")
     assert found["history"][-1]["change"] == "escalated" and found["history"][-1]["status"] == "routed"
+    assert found["history"][-1]["detail"]["tell"] == "shift_lead"
     assert "1 petugas 32.75/DISHUB menolak atau tidak menjawab" in found["decisions"][-1]["because"]
     assert found["decisions"][-1]["outcome"] == "shift_lead"
     state = (await operator.get(f"/incidents/{incident['id']}/recommendations"))["offering"]

@@ -160,7 +160,7 @@ async def test_a_rule_that_never_fires_and_two_that_cross_are_told_with_an_examp
     found = (await draft(supervisor, TOLL, night, REST, dead))["findings"]
     assert [(one["number"], one["by"]) for one in found["never_fire"]] == [(4, [3])]
     [crossing] = [one for one in found["conflicts"] if (one["first"], one["second"]) == (1, 2)]
-    assert crossing["example"]["road"] == "toll" and crossing["example"]["time"] == "22:00"
+    assert crossing["example"]["road"] == "toll" and crossing["example"]["time"] == "00:00"
 
 
 async def test_what_a_person_sends_elsewhere_counts_against_its_rule(office: Office, supervisor: Person) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from dispatcher.desk.incident_query import HistoryEntry
+from dispatcher.desk.incident_query import DecisionOfIncident, HistoryEntry
 from infra.access import Principal
 from schemas.incident import IncidentRow
 from schemas.vocabulary import Role
@@ -14,6 +14,8 @@ from schemas.vocabulary import Role
 ROLES: Final = frozenset({Role.EXECUTIVE})
 #: In place of a person's name. Ours are no persons.
 SOMEBODY: Final = "staff"
+#: The judgement whose outcome is an officer.
+_CHOICE: Final = "assign"
 _NO_PERSONS: Final = frozenset({"dispatcher", "desk", "the reporter"})
 
 
@@ -37,5 +39,13 @@ def history(of: Sequence[HistoryEntry]) -> tuple[HistoryEntry, ...]:
     """What happened, with what citizens may read of it alone."""
     return tuple(
         msgspec.structs.replace(one, actor=name(one.actor), note=one.note if one.public else None, detail={})
+        for one in of
+    )
+
+
+def decisions(of: Sequence[DecisionOfIncident]) -> tuple[DecisionOfIncident, ...]:
+    """What was judged and how it came out. Why is told in citizens' words, and by whose word."""
+    return tuple(
+        msgspec.structs.replace(one, because=(), outcome=SOMEBODY if one.judgement == _CHOICE else one.outcome)
         for one in of
     )

@@ -227,7 +227,7 @@ async def detail_of(connection: Connection, incident: Incident, principal: Princ
         evidence=story.evidence,
         assignments=tuple(assignment.row() for assignment in team),
         history=history,
-        decisions=story.decisions,
+        decisions=decisions,
         clocks=clocks(incident, await policy_store.live(connection), await connection.fetchval("SELECT now()")),
         custody=custody,
         transferred_to=incident.transferred_to,

@@ -39,6 +39,8 @@ FOR_ALL: Final = {
     "session": "to know who asks",
     "schema_migration": "numbers of files",
     "policy": "what the city has decided",
+    "rule_draft": "what it may decide",
+    "city": "which city this is",
     "sensor": "shown to everybody",
     "wifi_node": "shown to everybody",
     "consumer_offset": "topics and times",

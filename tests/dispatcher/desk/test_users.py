@@ -221,6 +221,7 @@ async def test_an_officer_moves_to_another_agency_when_nothing_is_in_hand(office
     other = [{"regency": "32.75", "agency": "DLH"}]
     await ask(admin, "PATCH", f"/users/{officer.username}", 409, agencies=other)
     await ask(admin, "PATCH", f"/users/{officer.username}", 409, role="operator")
+    await officer.act(assignment, "arrive")
     await officer.act(assignment, "complete", note="Selesai")
     await ask(admin, "PATCH", f"/users/{officer.username}", agencies=other)
     listed = {row["id"]: row for row in (await operator.get("/officers", limit=500))["items"]}

@@ -32,6 +32,7 @@ from command_center_ui.session import Session
 from command_center_ui.settings import FeedSettings
 from command_center_ui.sockets import make_room
 from command_center_ui.websocket import DEFLATE, FeedConnection, SocketWire
+from infra.http import TRAINING_HEADER
 from infra.server import listen
 from schemas.topics import FEED
 from schemas.wire import encode
@@ -92,6 +93,7 @@ class Feed:
             extensions=[DEFLATE],
             select_subprotocol=_subprotocol,
             process_request=self._answer_http,
+            process_response=_mark if settings.training else None,
             server_header=None,
             create_connection=_bounded(settings.feed_max_clients + settings.feed_max_strangers),
             ping_interval=None,  # the protocol has its own, which a page can see
@@ -210,6 +212,11 @@ def _subprotocol(connection: ServerConnection, offered: Sequence[Subprotocol]) -
     if offered:
         raise NegotiationError(f"this is {SUBPROTOCOL}")
     return None
+
+
+def _mark(connection: ServerConnection, request: Request, response: Response) -> None:
+    name, value = TRAINING_HEADER
+    response.headers[name] = value
 
 
 def _refuse(why: str, status: HTTPStatus, sentence: str) -> Response:

@@ -15,6 +15,7 @@ DIST: Final = Path(__file__).parent / "web" / "dist"
 PAGES: Final = ("index", "track", "wall", "officer")
 #: What the build writes into every page, and what is finished here.
 _ROOT: Final = '<html lang="id"'
+_BODY: Final = "<body>"
 #: Smaller ones gain nothing.
 _GZIP_FROM: Final = 1024
 #: Already pressed.
@@ -54,10 +55,12 @@ class Template:
     before: str
     after: str
 
-    def page(self, language: Language, attributes: Mapping[str, str]) -> bytes:
-        """The page in `language`, with `attributes` on its root; their values may be anything."""
+    def page(self, language: Language, attributes: Mapping[str, str], *, band: str = "") -> bytes:
+        """The page in `language`, with `attributes` on its root; their values may be anything. `band` is HTML that
+        comes first in its body."""
         written = "".join(f' {name}="{escape(value, quote=True)}"' for name, value in attributes.items())
-        return f'{self.before}<html lang="{language}"{written}{self.after}'.encode()
+        after = self.after.replace(_BODY, _BODY + band, 1) if band else self.after
+        return f'{self.before}<html lang="{language}"{written}{after}'.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,8 @@ def _template(html: str) -> Template:
     before, found, after = html.partition(_ROOT)
     if not found:
         raise NotBuilt(f"A built page does not begin with {_ROOT}. Build the pages again.")
+    if _BODY not in after:
+        raise NotBuilt(f"A built page has no {_BODY}. Build the pages again.")
     return Template(before, after)
 
 

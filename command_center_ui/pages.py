@@ -35,6 +35,11 @@ _GEOJSON: Final = "application/geo+json"
 _HOST: Final = re.compile(r"^(?P<name>[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$")
 #: Looking up who opens a page: a wall or two at a time, cached for a minute.
 _POOL_SIZE: Final = 2
+#: Above every page of a training city, in both languages, whether or not its program runs.
+TRAINING_BAND: Final = (
+    '<div class="training" role="note">LATIHAN · TRAINING'
+    "<small>Tidak ada yang nyata di sini · Nothing here is real</small></div>"
+)
 _YEAR_S: Final = 31_536_000
 _DAY_S: Final = 86_400
 
@@ -46,13 +51,15 @@ class MapConfig(Record, frozen=True):
     base_url: str
 
 
-class Config(Record, frozen=True):
+class Config(Record, frozen=True, kw_only=True):
     """What a page or an app asks first."""
 
     feed_url: str
     locale: str
     map: MapConfig
     version: str
+    #: Nothing here is real: it is a city to practise in.
+    training: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,9 @@ def room(settings: PagesSettings, dist: Path = page_files.DIST) -> Room:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        pool = await open_pool(settings.postgres_dsn, application="patriot pages", size=_POOL_SIZE)
+        pool = await open_pool(
+            settings.postgres_dsn, application="patriot pages", size=_POOL_SIZE, training=settings.training
+        )
         try:
             built, base_map = await asyncio.gather(
                 asyncio.to_thread(_built, dist), asyncio.to_thread(_base_map, settings.boundaries)
@@ -135,9 +144,13 @@ async def _page(request: Request) -> Response:
     if name in ("wall", "officer"):
         attributes.update(await _session(request, pages.access))
     code = request.path_params.get("code")
-    if code is not None and tracking_code.check(pages.settings.secret_bytes, code) is None:
+    training = pages.settings.training
+    if code is not None and tracking_code.check(pages.settings.secret_bytes, code, training=training) is None:
         attributes["data-code"] = "unknown"
-    return Response(pages.built.templates[name].page(language, attributes), headers=headers, media_type="text/html")
+    if training:
+        attributes["data-training"] = "true"
+    page = pages.built.templates[name].page(language, attributes, band=TRAINING_BAND if training else "")
+    return Response(page, headers=headers, media_type="text/html")
 
 
 async def _session(request: Request, access: Access) -> Mapping[str, str]:
@@ -199,6 +212,7 @@ async def _config(request: Request) -> Response:
         locale="id-ID",
         map=MapConfig(base_url=BASE_MAP_PATH),
         version=request.app.version,
+        training=request.app.state.pages.settings.training,
     )
     return answer(config, headers={"Cache-Control": "no-cache"})
 

@@ -32,7 +32,10 @@ def room(settings: DispatcherSettings, geography: Geography) -> Room:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = await open_pool(
-            settings.postgres_dsn, application="patriot-dispatcher", size=settings.dispatcher_connections
+            settings.postgres_dsn,
+            application="patriot-dispatcher",
+            size=settings.dispatcher_connections,
+            training=settings.training,
         )
         telemetry = TelemetryIntake(geography)
         silence = Supervised("silence", Silence(pool, telemetry).run)
@@ -72,7 +75,7 @@ def command(**options: Any) -> None:
     log.configure("dispatcher", log_format=settings.log_format, level=settings.log_level)
     geography = load_geography(settings.boundaries)
     listener = server.listen(settings.host, settings.http_port)
-    server.run(build_app([room(settings, geography)]), listener)
+    server.run(build_app([room(settings, geography)], training=settings.training), listener)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from dispatcher import audit_store, deadline_store, outbox_store
+from dispatcher import audit_store, deadline_store, notification_store, outbox_store
 from dispatcher.decisions.assignment import Assignment, Step
 from dispatcher.outbox_store import Outgoing
 from infra.postgres import Connection
@@ -143,6 +143,7 @@ async def _append(connection: Connection, assignment: Assignment, step: Step, tr
         step.reason,
     )
     await audit_store.record_step(connection, step)
+    await notification_store.note_step(connection, assignment.incident_id, step)
     changed = AssignmentChanged(
         assignment_id=assignment.id,
         incident_id=assignment.incident_id,

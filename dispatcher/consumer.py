@@ -52,6 +52,8 @@ class ConsumerOptions:
     """What a consumer is told by the settings."""
 
     kafka: KafkaAccess | str
+    #: Whether ours is a training city: then what a real one has sent is set aside, else what a training one has.
+    training: bool = False
     session_timeout_ms: int = 10_000
     max_batch: int = 500
     #: Seconds that one batch's transaction may take.
@@ -76,7 +78,7 @@ class Consumer:
         self._effects = effects
         self._pool = pool
         self._options = options
-        self._unpacker = Unpacker(effects.types)
+        self._unpacker = Unpacker(effects.types, training=options.training)
         self._breaker = Breaker()
         self._stopped_because: str | None = None
         self._breaker_seen_at = float("-inf")

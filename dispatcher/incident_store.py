@@ -10,6 +10,7 @@ from dispatcher import (
     audit_store,
     deadline_store,
     evidence_store,
+    notification_store,
     offering_store,
     outbox_store,
     playback_store,
@@ -103,6 +104,12 @@ async def select(connection: Connection, incident_id: str) -> Incident | None:
     return from_row(row) if row else None
 
 
+async def select_all(connection: Connection, incident_ids: Sequence[str]) -> dict[str, Incident]:
+    """As they are now, unlocked; those that there are."""
+    rows = await connection.fetch(f"SELECT {COLUMNS} FROM incident WHERE id = ANY($1)", list(incident_ids))  # noqa: S608
+    return {row["id"]: from_row(row) for row in rows}
+
+
 async def select_for_update(connection: Connection, incident_ids: Sequence[str]) -> dict[str, Incident]:
     """As they are now, locked until the transaction ends; in the order of ids, so that two lockers never embrace."""
     rows = await connection.fetch(
@@ -152,6 +159,7 @@ async def save(connection: Connection, changes: Sequence[Change], policy: Policy
     await audit_store.record_changes(connection, changes, keys, decision_ids)
     await deadline_store.schedule(connection, changes, policy)
     await offering_store.request(connection, changes, policy)
+    await notification_store.note_changes(connection, changes)
     outgoing = [record for change in changes for record in _outgoing(change)]
     await playback_store.keep(connection, outgoing)
     await outbox_store.add(connection, outgoing)

@@ -77,6 +77,17 @@ DEADLINE_DELAY: Final = Histogram(
 AUDIT_SEALED: Final = Counter("patriot_dispatcher_audit_sealed_total", "Entries of the audit that were chained")
 AUDIT_UNSEALED: Final = Gauge("patriot_dispatcher_audit_unsealed", "Entries of the audit that wait to be chained")
 
+NOTIFICATIONS: Final = Counter(
+    "patriot_dispatcher_notifications_total",
+    "Notifications by how they ended: sent, failed, suppressed, retried",
+    ["channel", "end"],
+)
+NOTIFICATIONS_AGE: Final = Gauge(
+    "patriot_dispatcher_notifications_age_seconds",
+    "Since when the oldest notification that waits is due, by channel; moves: age of the oldest move not told yet",
+    ["channel"],
+)
+
 
 def start_at_zero(consumers: tuple[str, ...], shards: int) -> None:
     """Make every label that is known beforehand visible from the start."""

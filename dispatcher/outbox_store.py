@@ -11,7 +11,7 @@ import msgspec
 
 from infra.postgres import Connection
 from schemas import topics
-from schemas.envelope import Envelope, new_traceparent, write
+from schemas.envelope import Envelope, new_traceparent, source, write
 from schemas.feed import Tags
 from schemas.vocabulary import FeedChannel
 from schemas.wire import encode
@@ -19,8 +19,8 @@ from schemas.wire import encode
 #: PostgreSQL channel that wakes the relay.
 WAKE_CHANNEL: Final = "patriot_outbox"
 
-#: `ce_source` of what goes out.
-SOURCE: Final = "urn:bekasi:patriot:dispatcher"
+#: The room in `ce_source` of what goes out.
+ROOM: Final = "dispatcher"
 
 #: How many relays share the outbox. One carries more changes a second than the feed's one partition does.
 SHARDS: Final = 1
@@ -166,7 +166,8 @@ class Waiting:
 async def select_waiting(connection: Connection, shard: int, *, most: int, most_bytes: int) -> list[Waiting]:
     """The oldest records of a shard in their order: one at least, `most` at most, and some `most_bytes` together."""
     rows = await connection.fetch(
-        "SELECT seq, id, aggregatetype, aggregateid, type, payload, headers, traceparent, created_at FROM ("
+        "SELECT seq, id, aggregatetype, aggregateid, type, payload, headers, traceparent, created_at,"
+        " (SELECT training FROM city) AS training FROM ("
         "   SELECT *, sum(coalesce(octet_length(payload), 0)) OVER (ORDER BY seq) AS total FROM outbox"
         "    WHERE shard = $1 ORDER BY seq LIMIT $2) AS oldest"
         " WHERE total - coalesce(octet_length(payload), 0) < $3 ORDER BY seq",
@@ -184,7 +185,7 @@ def _waiting(row: asyncpg.Record) -> Waiting:
     envelope = Envelope(
         id=str(row["id"]),
         type=row["type"],
-        source=SOURCE,
+        source=source(ROOM, training=row["training"]),
         subject=row["aggregateid"],
         time=row["created_at"],
         traceparent=row["traceparent"],

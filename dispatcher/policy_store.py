@@ -37,7 +37,7 @@ _ADVISORY: Final = 7_226_004
 
 #: The newest row that this process has read, and what it made of it. The row's id tells apart what has the same
 #: version in another database, or after going back in time.
-_cached: tuple[object, Policy] = (None, DEFAULT_POLICY)
+_cached: tuple[tuple[object, bool], Policy] = ((None, False), DEFAULT_POLICY)
 
 
 class StalePart(Exception):
@@ -55,9 +55,13 @@ async def live(connection: Connection) -> Policy:
     error in the log: reports do not wait for it.
     """
     global _cached
-    newest = await connection.fetchval("SELECT id FROM policy ORDER BY version DESC LIMIT 1")
-    if newest != _cached[0]:
-        _cached = (newest, await _read(connection))
+    found = await connection.fetchrow(
+        "SELECT (SELECT id FROM policy ORDER BY version DESC LIMIT 1), (SELECT training FROM city)"
+    )
+    assert found is not None  # noqa: S101 - one row, always
+    newest, training = found[0], bool(found[1])
+    if (newest, training) != _cached[0]:
+        _cached = ((newest, training), await _read(connection, training))
     return _cached[1]
 
 
@@ -90,7 +94,7 @@ async def put(
     return cast(int, version)
 
 
-async def _read(connection: Connection) -> Policy:
+async def _read(connection: Connection, training: bool) -> Policy:
     rows = await connection.fetch(
         "SELECT DISTINCT ON (part) part, body, version FROM policy ORDER BY part, version DESC"
     )
@@ -105,6 +109,7 @@ async def _read(connection: Connection) -> Policy:
     policy: Policy = msgspec.structs.replace(
         DEFAULT_POLICY,
         **{
+            "training": training,
             "version": max((row["version"] for row in rows), default=0),
             "times_version": max((row["version"] for row in rows if row["part"] in _TIMES), default=0),
             **known,

@@ -161,7 +161,7 @@ def _person(secret_file: Path | None, code: str | None, phone: str | None, email
     secret = city_secret(secret_file)
     if secret is None:
         raise click.ClickException("to read a code the city's secret is needed: set PATRIOT_SECRET or --secret-file")
-    known = tracking_code.check(secret, code)
+    known = tracking_code.check(secret, code) or tracking_code.check(secret, code, training=True)
     if known is None:
         raise click.ClickException("this code was never given out; look at its letters and digits")
     return Person(tracking_code=known)

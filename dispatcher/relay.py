@@ -82,7 +82,12 @@ class Relay:
         producer: AIOKafkaProducer | None = None
         connection: Plain | None = None
         try:
-            connection = await connect(self._dsn, application=f"patriot-{self.name}", idle_session_timeout=_IDLE_LIMIT)
+            connection = await connect(
+                self._dsn,
+                application=f"patriot-{self.name}",
+                training=self._kafka.training if isinstance(self._kafka, KafkaAccess) else None,
+                idle_session_timeout=_IDLE_LIMIT,
+            )
             if not await self._wait_to_lead(connection, stop):
                 return
             producer = await self._while_alive(connection, self._new_producer())

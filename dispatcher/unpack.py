@@ -38,21 +38,25 @@ class Refused(Exception):
 
 
 class Unpacker:
-    """Decodes records of the given event types."""
+    """Decodes records of the given event types. `training` is whether ours is a training city."""
 
-    def __init__(self, types: Mapping[str, type[msgspec.Struct]]) -> None:
+    def __init__(self, types: Mapping[str, type[msgspec.Struct]], *, training: bool = False) -> None:
+        self._training = training
         self._decoders = {name: msgspec.json.Decoder(kind) for name, kind in types.items()}
         #: Of the record before: those of one produced batch have the same.
         self._timestamp = 0
         self._received_at = datetime.fromtimestamp(0, UTC)
 
     def unpack(self, record: Record) -> Message:
-        """The message. Raises `Refused` with reason `headers`, `unknown_type`, `tombstone`, `not_json`, `schema`,
-        `nul` or `time`."""
+        """The message. Raises `Refused` with reason `headers`, `foreign`, `unknown_type`, `tombstone`, `not_json`,
+        `schema`, `nul` or `time`."""
         try:
             about = envelope.read(record.headers)
         except EnvelopeError as error:
             raise Refused("headers", str(error)) from error
+        if envelope.is_foreign(about.source, training=self._training):
+            kinds = ("real", "training") if self._training else ("training", "real")
+            raise Refused("foreign", f"it comes from a {kinds[0]} city, and this is a {kinds[1]} one")
         decoder = self._decoders.get(about.type)
         if decoder is None:
             raise Refused("unknown_type", "ce_type names no event of this topic, or a version that is not known")

@@ -35,7 +35,10 @@ class Worker:
     ) -> None:
         """`beside`: further tasks that look after what the effects have written; `board`: see `Relay`."""
         options = ConsumerOptions(
-            settings.kafka, session_timeout_ms=settings.session_timeout_ms, max_batch=settings.max_batch
+            settings.kafka,
+            training=settings.training,
+            session_timeout_ms=settings.session_timeout_ms,
+            max_batch=settings.max_batch,
         )
         # One consumer each: a flood of readings never delays a report.
         readings = replace(options, max_batch=settings.max_batch_readings)

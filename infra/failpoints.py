@@ -20,6 +20,9 @@ NAMES: Final = frozenset(
         "dispatcher.after_commit",  # committed, Kafka's offset mirror not yet
         "relay.after_ack",  # Kafka has the outbox rows, they are not yet marked
         "clocks.in_transaction",  # a deadline has fired, that is not committed
+        "notifier.in_transaction",  # notifications of a move are written, not committed
+        "notifier.before_send",  # a message is marked as being sent, nobody has it
+        "notifier.after_send",  # somebody has it, it is still marked as being sent
         "feed.after_read",  # the feed node has read records, pushed nothing yet
     }
 )

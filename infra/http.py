@@ -32,6 +32,9 @@ BODY_TIMEOUT_S: Final = 15.0
 _DRAIN_BYTES: Final = 64 * 1024 * 1024
 _DRAIN_S: Final = 5.0
 
+#: On every answer of a training city.
+TRAINING_HEADER: Final = ("X-Patriot-Training", "true")
+
 #: Names what a service cannot do its work without right now; empty when it is able to work.
 Check = Callable[[], Awaitable[Mapping[str, str]]]
 
@@ -260,6 +263,22 @@ class _Measure:
             series.observe(time.perf_counter() - start)
 
 
+class _Training:
+    """Plain ASGI middleware: what is answered here is not real, and says so."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def mark(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                name, value = TRAINING_HEADER
+                message["headers"] = [*message.get("headers", ()), (name.lower().encode(), value.encode())]
+            await send(message)
+
+        await self._app(scope, receive, mark)
+
+
 def release() -> str:
     """The version that is installed."""
     try:
@@ -268,8 +287,11 @@ def release() -> str:
         return "0"
 
 
-def build_app(rooms: Sequence[Room], *, version: str | None = None) -> FastAPI:
-    """The rooms as one FastAPI app with problem+json, `/healthz`, `/readyz`, `/metrics` and a truthful OpenAPI."""
+def build_app(rooms: Sequence[Room], *, version: str | None = None, training: bool = False) -> FastAPI:
+    """The rooms as one FastAPI app with problem+json, `/healthz`, `/readyz`, `/metrics` and a truthful OpenAPI.
+
+    With `training` every answer says so in its head.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -293,6 +315,8 @@ def build_app(rooms: Sequence[Room], *, version: str | None = None) -> FastAPI:
 
     app.add_middleware(_Unpacked)
     app.add_middleware(_Measure)
+    if training:
+        app.add_middleware(_Training)
 
     for room in rooms:
         # Taken over instead of included: FastAPI matches an included router's routes anew, level by level.

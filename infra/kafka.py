@@ -1,7 +1,7 @@
 """aiokafka with our settings: idempotent, all acknowledgements, own offsets, committed records only."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -11,7 +11,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import CorruptRecordException, KafkaConnectionError, KafkaError, UnsupportedCodecError
 
-from infra.kafka_access import KafkaAccess, client_options, refusal
+from infra.kafka_access import KafkaAccess, KafkaRefuses, client_options, refusal
+from schemas.topics import ALL, TRAINING
 
 #: Records of one batch may wait this long for company; an acknowledgement takes about a millisecond anyway.
 LINGER_MS: Final = 2
@@ -50,6 +51,7 @@ async def start_producer(
     producer = AIOKafkaProducer(**options)
     try:
         await _let_in(producer.start(), kafka)
+        await _is_our_city(producer.client, kafka)
     except BaseException:
         await stop_quietly(producer)
         raise
@@ -89,6 +91,7 @@ async def start_consumer(
         consumer.subscribe(topics=list(topics), listener=listener)
     try:
         await _let_in(consumer.start(), kafka)
+        await _is_our_city(consumer._client, kafka)
     except BaseException:
         await stop_quietly(consumer)
         raise
@@ -123,6 +126,27 @@ async def _let_in(start: Coroutine[Any, Any, None], kafka: KafkaAccess | str) ->
         await start
     except KafkaConnectionError as error:
         raise (await refusal(kafka) or error) from error.__cause__
+
+
+async def _is_our_city(client: AIOKafkaClient, kafka: KafkaAccess | str) -> None:
+    if isinstance(kafka, KafkaAccess) and kafka.training is not None:
+        refuse_other_city((await client.fetch_all_metadata()).topics(), training=kafka.training)
+
+
+def refuse_other_city(there: Collection[str], *, training: bool) -> None:
+    """Raise `KafkaRefuses` when the topics that are there belong to a training city and ours is a real one, or the
+    other way round."""
+    marked = TRAINING.name in there
+    if marked and not training:
+        raise KafkaRefuses(
+            "its topics are those of a training city: start with --training (PATRIOT_TRAINING=true), or point real work"
+            " at a Kafka of its own"
+        )
+    if training and not marked and not {topic.name for topic in ALL}.isdisjoint(there):
+        raise KafkaRefuses(
+            "its topics are those of a real city: start without --training (PATRIOT_TRAINING), or give the training"
+            " city a Kafka of its own"
+        )
 
 
 def time_of(timestamp: int) -> datetime | None:

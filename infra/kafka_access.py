@@ -57,6 +57,8 @@ class KafkaAccess:
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+    #: Whether its topics are those of a training city; None for a client that may work with either.
+    training: bool | None = None
 
     @property
     def tls(self) -> bool:

@@ -33,6 +33,7 @@ def make_topics(kafka_bootstrap: str | None) -> None:
             embedded=False,
             replication=settings.kafka_replication,
             min_insync=settings.kafka_min_insync,
+            training=settings.training,
         )
     )
     click.echo("\n".join(f"made {name}" for name in made) or "all topics are there")

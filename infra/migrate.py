@@ -58,11 +58,12 @@ async def applied(connection: Connection) -> dict[int, str]:
     return {row["number"]: row["checksum"] for row in await connection.fetch("SELECT * FROM schema_migration")}
 
 
-async def migrate(dsn: str) -> list[str]:
+async def migrate(dsn: str, *, training: bool = False) -> list[str]:
     """Apply what is missing, each in a transaction of its own, and give the services' roles their rights; returns the
     migrations' names. Safe twice and at the same time.
 
-    Raises `MigrationError` when an applied file has changed since, or roles are missing that we may not make.
+    Raises `MigrationError` when an applied file has changed since, roles are missing that we may not make, or the
+    database is a real city's and ours is one for `training`, or the other way round.
     """
     connection = await connect(dsn, application="patriot-migrate", lock_timeout=_LOCK_TIMEOUT)
     try:
@@ -76,6 +77,7 @@ async def migrate(dsn: str) -> list[str]:
             " number int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,"
             " at timestamptz NOT NULL DEFAULT now())"
         )
+        await _be_one_kind(connection, training)
         await _make_roles(connection)
         done = await applied(connection)
         names = []
@@ -103,6 +105,35 @@ async def migrate(dsn: str) -> list[str]:
         await connection.close(timeout=5)
 
 
+async def is_training(connection: Connection) -> bool:
+    """Whether the database is that of a training city; one without a mark is a real city's."""
+    return bool(await connection.fetchval("SELECT training FROM city"))
+
+
+async def _be_one_kind(connection: Connection, training: bool) -> None:
+    """Mark a new database for what it is, in the first of all statements; refuse one of the other kind."""
+    async with connection.transaction():
+        await connection.execute("CREATE TABLE IF NOT EXISTS city (training boolean NOT NULL)")
+        await connection.execute(
+            "COMMENT ON TABLE city IS 'infra/migrate.py. one row: whether everything here is for training'"
+        )
+        if not await connection.fetchval("SELECT EXISTS (SELECT FROM city)"):
+            # What was there before cities were marked is real.
+            new = not await applied(connection)
+            await connection.execute("INSERT INTO city (training) VALUES ($1)", training and new)
+        marked = await is_training(connection)
+        if marked and not training:
+            raise MigrationError(
+                "this is the database of a training city: start with --training (PATRIOT_TRAINING=true), or give real"
+                " work a database of its own"
+            )
+        if training and not marked:
+            raise MigrationError(
+                "this is the database of a real city: start without --training (PATRIOT_TRAINING), or give the training"
+                " city a database of its own"
+            )
+
+
 async def _make_roles(connection: Connection) -> None:
     try:
         await make(connection)
@@ -115,11 +146,12 @@ async def _make_roles(connection: Connection) -> None:
 
 @click.command("migrate")
 @click.option("--postgres-dsn", envvar="PATRIOT_POSTGRES_DSN", required=True, help="URL of the database.")
+@click.option("--training", envvar="PATRIOT_TRAINING", is_flag=True, help="It is for training, and marked so.")
 @click.option("--roles", is_flag=True, help="Tell the roles of the services, each with just the rights it needs.")
-def command(postgres_dsn: str, roles: bool) -> None:
+def command(postgres_dsn: str, training: bool, roles: bool) -> None:
     """Bring the database to the newest schema. Safe twice and at the same time."""
     try:
-        names = asyncio.run(migrate(postgres_dsn))
+        names = asyncio.run(migrate(postgres_dsn, training=training))
     except MigrationError as error:
         raise click.ClickException(str(error)) from error
     except (*TRANSIENT, asyncpg.PostgresError) as error:

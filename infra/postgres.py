@@ -54,6 +54,8 @@ def sentence(error: BaseException | None) -> str:
         return "does not let us in: wrong user or password"
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         return f"does not allow us ({error}); see `patriot migrate --roles`"
+    if isinstance(error, OtherCity):
+        return str(error)
     if isinstance(error, RoleMissing):
         return f"does not let us work in our role ({error}); run `patriot migrate`"
     return "does not answer"
@@ -71,11 +73,17 @@ async def prepare(connection: Any) -> None:
 
 
 async def connect(
-    dsn: str, *, application: str, statement_timeout: float | None = STATEMENT_TIMEOUT_S, **server_settings: str
+    dsn: str,
+    *,
+    application: str,
+    statement_timeout: float | None = STATEMENT_TIMEOUT_S,
+    training: bool | None = None,
+    **server_settings: str,
 ) -> Plain:
     """One connection of its own, for locks and listeners. Raises what `TRANSIENT` names when there is no server.
 
-    With `statement_timeout` None a statement takes as long as it takes.
+    With `statement_timeout` None a statement takes as long as it takes. With `training` it raises `OtherCity`
+    where the database belongs to a city of the other kind.
     """
     connection: Plain = await asyncpg.connect(
         dsn,
@@ -83,24 +91,55 @@ async def connect(
         command_timeout=statement_timeout,
         server_settings={"application_name": application, "timezone": "UTC", **server_settings},
     )
-    await prepare(connection)
+    try:
+        await prepare(connection)
+        await _is_our_city(connection, training)
+    except BaseException:
+        connection.terminate()
+        raise
     return connection
+
+
+class OtherCity(ConnectionError):
+    """The database is a real city's and ours is for training, or the other way round."""
+
+
+async def _is_our_city(connection: Any, training: bool | None) -> None:
+    if training is None:
+        return
+    try:
+        marked = bool(await connection.fetchval("SELECT training FROM city"))
+    except asyncpg.UndefinedTableError:
+        return  # not migrated yet, which is said elsewhere
+    if marked != training:
+        kinds = ("training", "real") if marked else ("real", "training")
+        raise OtherCity(
+            f"is the database of a {kinds[0]} city, and this service is for a {kinds[1]} one: look at PATRIOT_TRAINING"
+            " and PATRIOT_POSTGRES_DSN"
+        )
 
 
 class RoleMissing(ConnectionError):
     """The database lets us in, but not as the role that we work as."""
 
 
-async def open_pool(dsn: str, *, application: str, size: int, role: str | None = None) -> Pool:
+async def open_pool(
+    dsn: str, *, application: str, size: int, role: str | None = None, training: bool | None = None
+) -> Pool:
     """A pool of at most `size` connections, lazily filled so that a service starts before its database does.
 
     With `role` they work as that role, whatever the login may do beside it; acquiring one raises `RoleMissing` where
     there is no such role for us. Such connections are not reset after use: nothing may be done on them that outlives a
-    transaction.
+    transaction. With `training`, acquiring one raises `OtherCity` where the database belongs to a city of the other
+    kind.
     """
 
-    async def prepare_as_role(connection: Any) -> None:
+    async def prepare_ours(connection: Any) -> None:
         await prepare(connection)
+        await _is_our_city(connection, training)
+
+    async def prepare_as_role(connection: Any) -> None:
+        await prepare_ours(connection)
         try:
             await connection.execute(f"SET ROLE {role}")
         except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError) as error:
@@ -113,7 +152,7 @@ async def open_pool(dsn: str, *, application: str, size: int, role: str | None =
         timeout=CONNECT_TIMEOUT_S,
         command_timeout=STATEMENT_TIMEOUT_S,
         max_inactive_connection_lifetime=60,
-        init=prepare if role is None else prepare_as_role,
+        init=prepare_ours if role is None else prepare_as_role,
         reset=None if role is None else _leave_as_it_is,
         server_settings={
             "application_name": application,

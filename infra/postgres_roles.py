@@ -53,13 +53,13 @@ def _all(*tables: str) -> dict[str, Columns]:
 ROLES: Final[Mapping[str, Grants]] = {
     # device keys and sessions, to know who sends
     "patriot_ingest": {
-        "SELECT": {"account": _ACCOUNT, "session": (), "device_key": ()},
+        "SELECT": {"account": _ACCOUNT, "session": (), "device_key": (), "city": ()},
     },
     "patriot_dispatcher": {
         "SELECT": {
             **_all(
                 *_OF_INCIDENTS, *_OF_WORK, *_OF_DEVICES, *_OF_KAFKA, *_OF_POLICY, "shift", "report", "contact",
-                *_OF_TRUST, "audit_head", "erasure", "schema_migration", *_OF_REPORTERS,
+                *_OF_TRUST, "audit_head", "erasure", "schema_migration", "city", *_OF_REPORTERS,
             ),
             "account": _ACCOUNT,
             # to sweep what is past its time, so many rows at once
@@ -86,7 +86,8 @@ ROLES: Final[Mapping[str, Grants]] = {
     "patriot_desk": {
         "SELECT": _all(
             *_OF_INCIDENTS, *_OF_WORK, *_OF_POLICY, *_OF_DRAFTS, "shift", "sensor", "wifi_node", "report", "account",
-            "session", "device_key", *_OF_SIGN_IN, "contact", "command_receipt", "schema_migration", "board_row",
+            "session", "device_key", *_OF_SIGN_IN, "contact", "command_receipt", "schema_migration", "city",
+            "board_row",
             "board_stay", "handover", *_OF_DESKS, *_OF_REPORTERS,
         ) | {
             # whether a report came: no value of a record

@@ -17,6 +17,8 @@ class KafkaSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PATRIOT_", frozen=True, extra="ignore")
 
+    #: A city to practise in: whatever it makes is marked, and it works with nothing that a real city has made.
+    training: bool = False
     #: `host:port[,host:port]` of Kafka.
     kafka_bootstrap: str = "127.0.0.1:9092"
     #: SASL_… shows a user and a password; …SSL encrypts and looks at the broker's certificate.
@@ -72,6 +74,7 @@ class KafkaSettings(BaseSettings):
             self.kafka_ca_file,
             self.kafka_cert_file,
             self.kafka_key_file,
+            training=self.training,
         )
 
     def _kafka_password(self) -> str | None:

@@ -1,12 +1,13 @@
 """Makes the topics as the contract says; the broker never makes one by itself."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from aiokafka.admin import NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
 
-from infra.kafka import start_admin, stop_admin_quietly
+from infra.kafka import refuse_other_city, start_admin, stop_admin_quietly
 from infra.kafka_access import KafkaAccess
 from schemas import topics
 
@@ -49,38 +50,58 @@ def topic_config(topic: topics.Topic, kept: Copies | None) -> dict[str, str]:
 
 
 async def ensure_topics(
-    kafka: KafkaAccess | str, *, embedded: bool, replication: int | None = None, min_insync: int | None = None
+    kafka: KafkaAccess | str,
+    *,
+    embedded: bool,
+    replication: int | None = None,
+    min_insync: int | None = None,
+    training: bool = False,
 ) -> list[str]:
     """Make the topics that are missing and return their names; existing ones are left as they are. Safe twice.
 
-    `replication` and `min_insync` are for a Kafka outside (see `copies`). Raises `TopicsError` or `KafkaError`.
+    `replication` and `min_insync` are for a Kafka outside (see `copies`). Raises `TopicsError` or `KafkaError`; for
+    topics of a real city with `training`, or of a training city without it, `KafkaRefuses`.
     aiokafka's admin returns errors instead of raising them, so each answer is looked at.
     """
     admin = await start_admin(kafka, "patriot-topics", request_timeout_ms=15_000)
     try:
         existing = set(await admin.list_topics())
+        refuse_other_city(existing, training=training)
+        if training and topics.TRAINING.name not in existing:
+            # Before the others: broken off in between, they must not be taken for a real city's.
+            await _make(admin, [topics.TRAINING], embedded=embedded, replication=replication, min_insync=min_insync)
         missing = [topic for topic in topics.ALL if topic.name not in existing]
-        if not missing:
-            return []
-        kept = None
-        if not embedded:
-            kept = copies(len((await admin.describe_cluster())["brokers"]), replication, min_insync)
-        answer = await admin.create_topics(
-            [
-                NewTopic(
-                    name=topic.name,
-                    num_partitions=topic.partitions,
-                    replication_factor=kept.replication if kept else 1,
-                    topic_configs=topic_config(topic, kept),
-                )
-                for topic in missing
-            ]
-        )
-        for name, code, *message in answer.topic_errors:
-            if code not in (_NO_ERROR, _TOPIC_ALREADY_EXISTS):
-                raise TopicsError(
-                    f"topic {name} could not be made: {for_code(code).__name__} {' '.join(map(str, message))}"
-                )
+        if missing:
+            await _make(admin, missing, embedded=embedded, replication=replication, min_insync=min_insync)
         return [topic.name for topic in missing]
     finally:
         await stop_admin_quietly(admin)
+
+
+async def _make(
+    admin: AIOKafkaAdminClient,
+    missing: Sequence[topics.Topic],
+    *,
+    embedded: bool,
+    replication: int | None,
+    min_insync: int | None,
+) -> None:
+    kept = None
+    if not embedded:
+        kept = copies(len((await admin.describe_cluster())["brokers"]), replication, min_insync)
+    answer = await admin.create_topics(
+        [
+            NewTopic(
+                name=topic.name,
+                num_partitions=topic.partitions,
+                replication_factor=kept.replication if kept else 1,
+                topic_configs=topic_config(topic, kept),
+            )
+            for topic in missing
+        ]
+    )
+    for name, code, *message in answer.topic_errors:
+        if code not in (_NO_ERROR, _TOPIC_ALREADY_EXISTS):
+            raise TopicsError(
+                f"topic {name} could not be made: {for_code(code).__name__} {' '.join(map(str, message))}"
+            )

@@ -20,23 +20,31 @@ _CHECK_BITS: Final = 20
 _LETTERS: Final = (_RANDOM_BITS + _CHECK_BITS) // 5
 #: Longer than any code with all its blanks; what is longer is not looked at.
 _MAX_INPUT: Final = 64
+#: Before the codes of a training city, and as it reads once signs are forgiven.
+_TRAINING: Final = "LATIHAN"
+_TRAINING_READ: Final = "1AT1HAN"
 
 
-def new(secret: bytes) -> str:
-    """A fresh code, as five groups of four: `7Q2M-9XKD-0AVT-3HRE-W5PN`."""
+def new(secret: bytes, *, training: bool = False) -> str:
+    """A fresh code, as five groups of four: `7Q2M-9XKD-0AVT-3HRE-W5PN`; for `training` with `LATIHAN-` before it."""
     random = secrets.randbits(_RANDOM_BITS)
-    return _written(random << _CHECK_BITS | _check_bits(secret, random))
+    return _marked(training) + _written(random << _CHECK_BITS | _check_bits(secret, random))
 
 
-def check(secret: bytes, text: str) -> str | None:
+def check(secret: bytes, text: str, *, training: bool = False) -> str | None:
     """The code as `new` writes it, or None when we never gave it out.
 
     Case, hyphens and blanks don't matter, and I and L are read as 1, O as 0. Whoever guesses hits a valid check once
     in 2^20 and a code that is in use once in 2^80 ÷ codes in use; so the check spares the database, nothing more.
+    A training city knows only its own, and a real one none of them.
     """
     if len(text) > _MAX_INPUT:
         return None
     letters = text.upper().translate(_FORGIVEN)
+    if training:
+        if not letters.startswith(_TRAINING_READ):
+            return None
+        letters = letters.removeprefix(_TRAINING_READ)
     if len(letters) != _LETTERS or not all(letter in _VALUES for letter in letters):
         return None
     number = 0
@@ -46,7 +54,11 @@ def check(secret: bytes, text: str) -> str | None:
     expected = _check_bits(secret, random)
     if not hmac.compare_digest(claimed.to_bytes(3, "big"), expected.to_bytes(3, "big")):
         return None
-    return _written(number)
+    return _marked(training) + _written(number)
+
+
+def _marked(training: bool) -> str:
+    return f"{_TRAINING}-" if training else ""
 
 
 def _written(number: int) -> str:

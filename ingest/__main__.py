@@ -32,7 +32,7 @@ def command(**options: Any) -> None:
     log.configure("ingest", log_format=settings.log_format, level=settings.log_level)
     listener = server.listen(settings.host, settings.port)
     server.run(
-        build_app([room(settings)]),
+        build_app([room(settings)], training=settings.training),
         listener,
         tls_cert=settings.tls_cert,
         tls_key=settings.tls_key,

@@ -68,7 +68,9 @@ def room(settings: IngestSettings) -> Room:
 @asynccontextmanager
 async def _open(settings: IngestSettings) -> AsyncIterator[Intake]:
     async with AsyncExitStack() as stack:
-        pool = await open_pool(settings.postgres_dsn, application="patriot-ingest", size=_POOL_SIZE)
+        pool = await open_pool(
+            settings.postgres_dsn, application="patriot-ingest", size=_POOL_SIZE, training=settings.training
+        )
         stack.push_async_callback(close_pool, pool)
         objects = Objects(settings.objects_dir)
         stack.callback(objects.close)
@@ -81,7 +83,13 @@ async def _open(settings: IngestSettings) -> AsyncIterator[Intake]:
         for name, work in (("publisher", publisher.run), ("sweep", lambda: _sweep(keys, uploads, staff_photos))):
             stack.push_async_callback(_end, asyncio.create_task(_keep_alive(name, work), name=f"ingest-{name}"))
         submissions = Submissions(
-            publisher, Photos(objects), PendingPhotos(objects), workers, keys, settings.secret_bytes
+            publisher,
+            Photos(objects),
+            PendingPhotos(objects),
+            workers,
+            keys,
+            settings.secret_bytes,
+            training=settings.training,
         )
         stack.push_async_callback(submissions.close)
         yield Intake(

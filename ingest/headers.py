@@ -4,15 +4,17 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Final
 
-from schemas.envelope import CONTENT_TYPE, SPEC_VERSION, Headers, schema_id
+from schemas.envelope import CONTENT_TYPE, SPEC_VERSION, Headers, schema_id, source
 
-SOURCE: Final = "urn:bekasi:patriot:ingest"
+_ROOM: Final = "ingest"
 
 
-def headers(event_type: str, event_id: str, subject: bytes, time: str, traceparent: bytes) -> Headers:
+def headers(
+    event_type: str, event_id: str, subject: bytes, time: str, traceparent: bytes, *, training: bool = False
+) -> Headers:
     """As `schemas.envelope.write` has them; `time` is RFC 3339."""
     return [
-        *_constant(event_type),
+        *_constant(event_type, training),
         ("ce_id", event_id.encode()),
         ("ce_subject", subject),
         ("ce_time", time.encode()),
@@ -26,11 +28,11 @@ def rfc3339(time: datetime) -> str:
 
 
 @cache
-def _constant(event_type: str) -> Headers:
+def _constant(event_type: str, training: bool) -> Headers:
     return [
         ("ce_specversion", SPEC_VERSION.encode()),
         ("ce_type", event_type.encode()),
-        ("ce_source", SOURCE.encode()),
+        ("ce_source", source(_ROOM, training=training).encode()),
         ("ce_dataschema", schema_id(event_type).encode()),
         ("content-type", CONTENT_TYPE.encode()),
     ]

@@ -66,6 +66,8 @@ class Submissions:
         workers: PhotoWorkers,
         keys: IdempotencyKeys,
         secret: bytes,
+        *,
+        training: bool = False,
     ) -> None:
         self._publisher = publisher
         self._photos = photos
@@ -73,6 +75,7 @@ class Submissions:
         self._workers = workers
         self._keys = keys
         self._secret = secret
+        self._training = training
         #: Requests under way by the place of their key: the same one a second time waits for the first.
         self._under_way: dict[str, tuple[str, Future[ReportReceipt]]] = {}
         self._tidying: set[asyncio.Task[None]] = set()
@@ -180,7 +183,7 @@ class Submissions:
         return Promise(
             digest=digest,
             report_id=uuid4().hex,
-            tracking_code=tracking_code.new(self._secret),
+            tracking_code=tracking_code.new(self._secret, training=self._training),
             submitted_at=submission.at,
         )
 
@@ -212,7 +215,7 @@ class Submissions:
 
     async def _hand_over(self, submission: Submission, promise: Promise, photos: tuple[Photo, ...]) -> ReportReceipt:
         deadline = submission.patience.deadline
-        contact = _contact(submission, promise)
+        contact = _contact(submission, promise, self._training)
         try:
             if contact is not None:
                 try:
@@ -221,7 +224,8 @@ class Submissions:
                     # A contact without its report is nobody's: the report has not been handed over.
                     raise NotHandedOver from error
                 failpoints.hit("ingest.after_contact")
-            await self._publisher.publish(topics.REPORT.name, _report(submission, promise, photos), deadline)
+            report = _report(submission, promise, photos, self._training)
+            await self._publisher.publish(topics.REPORT.name, report, deadline)
         except NotHandedOver as error:
             metrics.REPORTS.labels(Outcome.UNAVAILABLE).inc()
             raise unavailable("Reports cannot be taken right now. Nothing was taken; try again.") from error
@@ -246,7 +250,7 @@ def _receipt(promise: Promise) -> ReportReceipt:
     )
 
 
-def _report(submission: Submission, promise: Promise, photos: tuple[Photo, ...]) -> Outgoing:
+def _report(submission: Submission, promise: Promise, photos: tuple[Photo, ...], training: bool) -> Outgoing:
     draft = submission.draft
     value = ReportSubmitted(
         report_id=promise.report_id,
@@ -267,10 +271,11 @@ def _report(submission: Submission, promise: Promise, photos: tuple[Photo, ...])
         key = h3.latlng_to_cell(draft.lat, draft.lon, _CELL_RESOLUTION)
     else:
         key = promise.report_id
-    return Outgoing(key.encode(), encode(value), _headers(topics.REPORT_SUBMITTED, "", submission, promise))
+    about = _headers(topics.REPORT_SUBMITTED, "", submission, promise, training)
+    return Outgoing(key.encode(), encode(value), about)
 
 
-def _contact(submission: Submission, promise: Promise) -> Outgoing | None:
+def _contact(submission: Submission, promise: Promise, training: bool) -> Outgoing | None:
     reporter = submission.draft.reporter
     if reporter is None or not (reporter.name or reporter.phone or reporter.email):
         return None
@@ -282,16 +287,16 @@ def _contact(submission: Submission, promise: Promise) -> Outgoing | None:
         email=reporter.email,
         anonymous=reporter.anonymous,
     )
-    return Outgoing(
-        promise.report_id.encode(), encode(value), _headers(topics.CONTACT_GIVEN, ".contact", submission, promise)
-    )
+    about = _headers(topics.CONTACT_GIVEN, ".contact", submission, promise, training)
+    return Outgoing(promise.report_id.encode(), encode(value), about)
 
 
-def _headers(event_type: str, suffix: str, submission: Submission, promise: Promise) -> Headers:
+def _headers(event_type: str, suffix: str, submission: Submission, promise: Promise, training: bool) -> Headers:
     return headers(
         event_type,
         promise.report_id + suffix,
         promise.report_id.encode(),
         rfc3339(promise.submitted_at),
         submission.traceparent.encode(),
+        training=training,
     )

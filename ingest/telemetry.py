@@ -91,7 +91,7 @@ async def _publish(
     size = body_size + len(readings) * RECORD_OVERHEAD
     try:
         await intake.publisher.publish_all(
-            topics.TELEMETRY.name, _records(readings, traceparent), size, patience.deadline
+            topics.TELEMETRY.name, _records(readings, traceparent, intake.settings.training), size, patience.deadline
         )
     except NotHandedOver as error:
         metrics.READINGS.labels(Outcome.UNAVAILABLE).inc(len(readings))
@@ -112,7 +112,7 @@ def _throttle(intake: Intake, device: Principal) -> None:
         raise too_many("Too many requests with this key.", retry_after_s=int(seconds) + 1)
 
 
-def _records(readings: Sequence[Reading], traceparent: str) -> Iterator[Outgoing]:
+def _records(readings: Sequence[Reading], traceparent: str, training: bool) -> Iterator[Outgoing]:
     trace = traceparent.encode()
     for reading in readings:
         if isinstance(reading, TrafficReading):
@@ -122,4 +122,5 @@ def _records(readings: Sequence[Reading], traceparent: str) -> Iterator[Outgoing
         key = device.encode()
         at = rfc3339(reading.observed_at)
         # The id is what a reading is known by: sent twice, it is the same event.
-        yield Outgoing(key, encode(reading), headers(event_type, f"{device}/{kind}/{at}", key, at, trace))
+        event_id = f"{device}/{kind}/{at}"
+        yield Outgoing(key, encode(reading), headers(event_type, event_id, key, at, trace, training=training))

@@ -10,6 +10,8 @@ import msgspec
 SPEC_VERSION: Final = "1.0"
 CONTENT_TYPE: Final = "application/json"
 _SCHEMA_BASE: Final = "https://bekasi.id/schemas/"
+_OURS: Final = "urn:bekasi:patriot:"
+_TRAINING: Final = "urn:bekasi:patriot-training:"
 
 Headers = list[tuple[str, bytes]]
 
@@ -32,6 +34,16 @@ class Envelope(msgspec.Struct, frozen=True):
 def schema_id(event_type: str) -> str:
     """`$id` of the JSON Schema of an event type's value; also `ce_dataschema`."""
     return f"{_SCHEMA_BASE}{event_type}.json"
+
+
+def source(room: str, *, training: bool) -> str:
+    """`ce_source` of what a room of ours sends; that of a training city can be told by it from that of a real one."""
+    return f"{_TRAINING if training else _OURS}{room}"
+
+
+def is_foreign(source: str, *, training: bool) -> bool:
+    """Whether it comes from a training city and ours is a real one, or the other way round."""
+    return source.startswith(_OURS if training else _TRAINING)
 
 
 def new_traceparent() -> str:

@@ -71,6 +71,8 @@ DEAD_LETTERS: Final = tuple(
     for topic in _SOURCES
 )
 ALL: Final = (REPORT, CONTACT, TELEMETRY, INCIDENT, ASSIGNMENT, FEED, *DEAD_LETTERS)
+#: Empty for ever. Where it is, the other topics have nothing but training; where it is not, nothing of it.
+TRAINING: Final = Topic("bekasi.training.v1", 1)
 
 # Event types (`ce_type`): past tense, with a major version.
 REPORT_SUBMITTED: Final = "id.bekasi.report.submitted.v1"

@@ -7,7 +7,7 @@ from typing import Final
 from dispatcher.decisions import evidence
 from dispatcher.decisions.change import Change, Decision, Evidence
 from dispatcher.decisions.correlate import Candidate, Grouping, correlate
-from dispatcher.decisions.incident import Incident, move, new_id, opened
+from dispatcher.decisions.incident import INCIDENT, TRAINING_INCIDENT, Incident, move, new_id, opened
 from dispatcher.decisions.policy import DEFAULT_POLICY, Policy
 from dispatcher.decisions.prioritise import highest, prioritise
 from dispatcher.decisions.routing import Routing, route
@@ -50,7 +50,7 @@ def _open(sighting: Sighting, grouping: Grouping, now: datetime, policy: Policy)
     )
     handed_over = routing.status is IncidentStatus.TRANSFERRED
     fresh = Incident(
-        id=new_id("INC"),
+        id=new_id(TRAINING_INCIDENT if policy.training else INCIDENT),
         version=1,
         category=category,
         status=IncidentStatus.NEW,

@@ -259,6 +259,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     detail: Mapping[str, str] = {}
 
 
+#: What ids of incidents begin with; those of a training city must not be taken for real ones.
+INCIDENT: Final = "INC"
+TRAINING_INCIDENT: Final = "LATIHAN"
+
+
 def new_id(prefix: str) -> str:
     """A random id with 50 bits that can be read aloud, such as `INC-7K3F9Q2M4T`."""
     bits = secrets.randbits(50)

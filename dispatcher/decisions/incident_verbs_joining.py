@@ -120,7 +120,7 @@ def may_split(incident: Incident, chosen: Belongings, left: Belongings, asked_fo
 def branch(incident: Incident, chosen: Belongings, place: Point | None, *, now: datetime) -> Incident:
     """The new incident of a split, version 1: the same matter with these reports, at their place if they name one."""
     fresh = Incident(
-        id=new_id("INC"),
+        id=new_id(incident.id.partition("-")[0]),
         version=1,
         category=incident.category,
         status=IncidentStatus.NEW,

@@ -24,6 +24,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     #: Raised by whatever is decided anew; 0 is the defaults.
     version: int = 0
+    #: A city to practise in: its incidents are called otherwise.
+    training: bool = False
     #: The version at which `calendars` or `promises` were put last: what is due follows from this one.
     times_version: int = 0
     calendars: Mapping[str, Calendar] = MappingProxyType({OFFICE_HOURS: OFFICE})

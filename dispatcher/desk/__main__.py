@@ -30,7 +30,7 @@ def command(tls_cert: Path | None, tls_key: Path | None, **options: Any) -> None
     given = {name: value for name, value in options.items() if value not in (None, ())}
     settings = DeskSettings(**given)
     log.configure("desk", log_format=settings.log_format, level=settings.log_level)
-    app = build_app([room(settings)])
+    app = build_app([room(settings)], training=settings.training)
     server.run(
         app,
         server.listen(settings.host, settings.port),

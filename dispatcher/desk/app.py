@@ -123,6 +123,7 @@ def room(settings: DeskSettings) -> Room:
                 application="patriot-desk",
                 size=settings.desk_connections,
                 role=reach.DATABASE_ROLE,
+                training=settings.training,
             )
             stack.push_async_callback(close_pool, pool)
             objects = Objects(settings.objects_dir)

@@ -113,11 +113,15 @@ class City:
         bootstrap = outside or self._stack.kafka.bootstrap
         try:
             if outside is None:
-                made = await ensure_topics(bootstrap, embedded=True)
+                made = await ensure_topics(bootstrap, embedded=True, training=self._options.training)
             else:
                 asked = KafkaSettings(kafka_bootstrap=outside)
                 made = await ensure_topics(
-                    asked.kafka, embedded=False, replication=asked.kafka_replication, min_insync=asked.kafka_min_insync
+                    asked.kafka,
+                    embedded=False,
+                    replication=asked.kafka_replication,
+                    min_insync=asked.kafka_min_insync,
+                    training=self._options.training,
                 )
         except TopicsError as error:
             raise Trouble(f"Kafka: {error}.") from error
@@ -143,6 +147,7 @@ class City:
                 "PATRIOT_POSTGRES_DSN": dsn,
                 "PATRIOT_DATA_DIR": str(self._stack.data.path),
                 "PATRIOT_ADMIN_PASSWORD": options.admin_password or "",
+                "PATRIOT_TRAINING": "true" if options.training else "false",
             },
             timeout=_PREPARE_TIMEOUT,
         )
@@ -233,7 +238,7 @@ def _welcome(options: Options, told: Told) -> None:
     places, people = told.places, told.people
     lines = [
         "",
-        f"Patriot is up: {places.base_url}",
+        f"Patriot is up: {places.base_url}" + (" (TRAINING: nothing in it is real)" if options.training else ""),
         f"  wall      {places.base_url}/wall",
         f"  officers  {places.base_url}/officer",
         f"  feed      {places.feed_url}",

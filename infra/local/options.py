@@ -34,6 +34,7 @@ class Options:
     postgres_dsn: str | None
     boundaries: Path | None
     simulate: bool
+    training: bool
     public_url: str | None
     allow_origin: tuple[str, ...]
     tls_cert: Path | None
@@ -93,6 +94,7 @@ def environment(
         "PATRIOT_KAFKA_BOOTSTRAP": kafka,
         "PATRIOT_POSTGRES_DSN": postgres,
         "PATRIOT_SECRET": secret,
+        "PATRIOT_TRAINING": "true" if options.training else None,
         "PATRIOT_PUBLIC_URL": options.public_url,
         "PATRIOT_ALLOW_ORIGIN": ",".join(options.allow_origin) or None,
         "PATRIOT_BOUNDARIES": _absolute(options.boundaries),

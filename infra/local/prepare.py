@@ -22,8 +22,8 @@ from infra.migrate import MigrationError, migrate
 from infra.postgres import TRANSIENT
 
 
-async def _prepare(dsn: str, data_dir: Path, admin_password: str | None, simulate: bool) -> SignIns:
-    for name in await migrate(dsn):
+async def _prepare(dsn: str, data_dir: Path, admin_password: str | None, *, simulate: bool, training: bool) -> SignIns:
+    for name in await migrate(dsn, training=training):
         click.echo(f"Applied migration {name}.")
     people = await sign_ins.ensure(dsn, DataDir(data_dir), admin_password, simulate=simulate)
     if admin_password and people.admin_password != admin_password:
@@ -35,11 +35,14 @@ async def _prepare(dsn: str, data_dir: Path, admin_password: str | None, simulat
 @click.option("--postgres-dsn", envvar="PATRIOT_POSTGRES_DSN", required=True)
 @click.option("--data-dir", envvar="PATRIOT_DATA_DIR", type=click.Path(path_type=Path), required=True)
 @click.option("--admin-password", envvar="PATRIOT_ADMIN_PASSWORD")
+@click.option("--training", envvar="PATRIOT_TRAINING", is_flag=True)
 @click.option("--simulate", is_flag=True)
-def main(postgres_dsn: str, data_dir: Path, admin_password: str | None, simulate: bool) -> None:
+def main(postgres_dsn: str, data_dir: Path, admin_password: str | None, training: bool, simulate: bool) -> None:
     """Migrate, then make the first sign-ins."""
     try:
-        made = asyncio.run(_prepare(postgres_dsn, data_dir, admin_password or None, simulate))
+        made = asyncio.run(
+            _prepare(postgres_dsn, data_dir, admin_password or None, simulate=simulate, training=training)
+        )
     except MigrationError as error:
         raise Trouble(f"PostgreSQL: {error}.") from error
     except AccountError as error:

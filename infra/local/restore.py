@@ -29,7 +29,7 @@ from infra.local.record import write_whole
 from infra.local.stack import Stack
 from infra.local.topic_file import Kept
 from infra.local.trouble import Trouble, of_os_error
-from infra.migrate import newest
+from infra.migrate import is_training, newest
 from infra.postgres import ANY_FAILURE, Connection, connect
 from infra.topics_admin import ensure_topics, topic_config
 from schemas import topics
@@ -87,9 +87,9 @@ async def restore(directory: Path, data_dir: Path, say: Say) -> None:
                 await postgres_roles.make(connection)  # they belong to the server, and policies in the dump name them
             await _load(stack.postgres.dsn, directory / DUMP)
             say("Restoring Kafka …")
-            await _make_topics(stack.kafka.bootstrap)
             ends: catching_up.Ends = {}
             async with _connected(stack.postgres.dsn) as connection:
+                await _make_topics(stack.kafka.bootstrap, training=await _was_training(connection))
                 for topic in TOPICS:
                     path = directory / file_of(topic)
                     brought = await _bring_back(stack.kafka.bootstrap, connection, topic, path, manifest)
@@ -155,14 +155,21 @@ async def _load(dsn: str, dump: Path) -> None:
         raise Trouble(f"The database could not be restored ({done.last_line}).")
 
 
-async def _make_topics(kafka: str) -> None:
+async def _was_training(connection: Connection) -> bool:
+    """A city saved before cities were marked is a real one."""
+    marked = await connection.fetchval("SELECT to_regclass('city') IS NOT NULL")
+    return bool(marked) and await is_training(connection)
+
+
+async def _make_topics(kafka: str, *, training: bool) -> None:
     """All of them; the kept ones take records as they were."""
+    marked = [topics.TRAINING] if training else []
     admin = await start_admin(kafka, "patriot-restore", request_timeout_ms=15_000)
     try:
         answer = await admin.create_topics(
             [
                 NewTopic(topic.name, topic.partitions, 1, topic_configs=topic_config(topic, None) | _AS_THEY_WERE)
-                for topic in TOPICS
+                for topic in (*marked, *TOPICS)
             ]
         )
         for name, code, *_ in answer.topic_errors:
@@ -170,7 +177,7 @@ async def _make_topics(kafka: str) -> None:
                 raise for_code(code)(name)
     finally:
         await stop_admin_quietly(admin)
-    await ensure_topics(kafka, embedded=True)
+    await ensure_topics(kafka, embedded=True, training=training)
 
 
 async def _bring_back(

@@ -53,11 +53,13 @@ def _option(name: str, **more: Any) -> Callable[[F], F]:
 F = TypeVar("F", bound=Callable[..., object])
 _path = click.Path(path_type=Path)
 _file = click.Path(path_type=Path, dir_okay=False, exists=True)
+#: Where everything is kept unless told; a training city never lands in a real one's place by itself.
+DATA_DIR, TRAINING_DATA_DIR = ".patriot", ".patriot-training"
 _port = click.IntRange(1, 65535)
 
 
 @click.command("up")
-@_option("--data-dir", type=_path, default=".patriot", show_default=True, help="Where everything is kept.")
+@_option("--data-dir", type=_path, help="Where everything is kept: .patriot, or .patriot-training with --training.")
 @_option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @_option("--port", type=_port, default=8080, show_default=True, help="Pages and API.")
 @_option("--feed-port", type=_port, default=8081, show_default=True, help="The live feed.")
@@ -65,6 +67,7 @@ _port = click.IntRange(1, 65535)
 @_option("--postgres-dsn", metavar="URL", help="An outside PostgreSQL instead of the embedded one.")
 @_option("--boundaries", type=_file, help="GeoJSON of kecamatan or kelurahan.")
 @_option("--simulate/--no-simulate", default=False, help="A simulated city that reports, measures and works.")
+@_option("--training/--no-training", default=False, help="A city to practise in: all of it is marked, nothing is real.")
 @click.option("--simulate-when-new", is_flag=True, hidden=True, help="--simulate if the data directory is new.")
 @_option("--public-url", metavar="URL", help="Address that people's browsers use.")
 @_option("--allow-origin", metavar="URL", multiple=True, help="Another origin that may sign in. Repeatable.")
@@ -75,7 +78,7 @@ _port = click.IntRange(1, 65535)
 @click.pass_context
 def command(
     context: click.Context,
-    data_dir: Path,
+    data_dir: Path | None,
     host: str,
     port: int,
     feed_port: int,
@@ -83,6 +86,7 @@ def command(
     postgres_dsn: str | None,
     boundaries: Path | None,
     simulate: bool,
+    training: bool,
     simulate_when_new: bool,
     public_url: str | None,
     allow_origin: tuple[str, ...],
@@ -100,6 +104,7 @@ def command(
     def asked(name: str) -> bool:
         return context.get_parameter_source(name) is not ParameterSource.DEFAULT
 
+    data_dir = data_dir or Path(TRAINING_DATA_DIR if training else DATA_DIR)
     options = Options(
         data_dir=data_dir,
         host=host,
@@ -109,6 +114,7 @@ def command(
         postgres_dsn=postgres_dsn or None,
         boundaries=boundaries,
         simulate=simulate or (simulate_when_new and not asked("simulate") and not (data_dir / "up.lock").exists()),
+        training=training,
         public_url=public_url or None,
         allow_origin=tuple(part for value in allow_origin for part in value.split(",") if part),
         tls_cert=tls_cert,

@@ -17,7 +17,7 @@ def main() -> None:
     pages = PagesSettings()  # type: ignore[call-arg]
     log.configure("web", log_format=ingest.log_format, level=ingest.log_level)
     listener = server.listen(ingest.host, ingest.port)
-    app = build_app([ingest_room(ingest), desk_room(desk), pages_room(pages)])
+    app = build_app([ingest_room(ingest), desk_room(desk), pages_room(pages)], training=ingest.training)
     server.run(app, listener, tls_cert=ingest.tls_cert, tls_key=ingest.tls_key, connections=ingest.http_connections)
 
 

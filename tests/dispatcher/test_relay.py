@@ -16,7 +16,7 @@ from infra.kafka import start_consumer, start_producer, stop_quietly
 from infra.local.stack import Stack
 from infra.postgres import Pool
 from schemas import envelope, topics
-from schemas.envelope import new_traceparent
+from schemas.envelope import new_traceparent, source
 from schemas.vocabulary import FeedChannel
 from tests.dispatcher.bench import make_topic, read_all, until
 
@@ -67,7 +67,7 @@ async def test_records_arrive_in_their_order_with_envelope_and_rising_seq(stack:
     assert (about.type, about.subject, about.source) == (
         topics.ROW_CHANGED[FeedChannel.INCIDENTS],
         "k0",
-        outbox_store.SOURCE,
+        source(outbox_store.ROOM, training=False),
     )
     assert dict(records[0].headers)["x-tags"] == b"{}"
     assert (tombstone.key, tombstone.value) == (b"k0", None)

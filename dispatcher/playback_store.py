@@ -88,22 +88,21 @@ async def select_board(
     kecamatan: str | None = None,
     kelurahan: str | None = None,
 ) -> BoardThen:
-    """The board of incidents at a moment that is past, for who sees these agencies (none: all) and this area."""
+    """The board of incidents at a moment that is past, for who sees these agencies (none: all) and this area.
+
+    For the desk alone: PostgreSQL is told who asks, and answers with what is in their scope.
+    """
     rows = await connection.fetch(
-        "SELECT r.row FROM board_stay s CROSS JOIN LATERAL ("
-        "   SELECT b.at, b.agencies, b.kecamatan, b.kelurahan, b.row FROM board_row b"
-        "    WHERE b.incident_id = s.incident_id AND b.at <= $1 ORDER BY b.at DESC LIMIT 1) AS r"
-        " WHERE s.during @> $1::timestamptz"
-        " AND ($2::text[] = '{}' OR r.agencies && $2) AND ($3::text IS NULL OR r.kecamatan = $3)"
-        " AND ($4::text IS NULL OR r.kelurahan = $4)"
-        " ORDER BY r.at DESC, s.incident_id",
+        "SELECT data FROM board_at($1)"
+        " WHERE ($2::text[] = '{}' OR agencies && $2) AND ($3::text IS NULL OR kecamatan = $3)"
+        " AND ($4::text IS NULL OR kelurahan = $4) ORDER BY at DESC, incident_id",
         at,
         list(agencies),
         kecamatan,
         kelurahan,
     )
     since: datetime | None = await connection.fetchval("SELECT min(lower(during)) FROM board_stay")
-    return BoardThen(tuple(row["row"] for row in rows), since)
+    return BoardThen(tuple(row["data"] for row in rows), since)
 
 
 async def sweep(connection: Connection, before: datetime, most: int) -> int:

@@ -87,7 +87,6 @@ ROLES: Final[Mapping[str, Grants]] = {
         "SELECT": _all(
             *_OF_INCIDENTS, *_OF_WORK, *_OF_POLICY, *_OF_DRAFTS, "shift", "sensor", "wifi_node", "report", "account",
             "session", "device_key", *_OF_SIGN_IN, "contact", "command_receipt", "schema_migration", "city",
-            "board_row",
             "board_stay", "handover", *_OF_DESKS, *_OF_REPORTERS,
         ) | {
             # whether a report came: no value of a record
@@ -111,6 +110,7 @@ ROLES: Final[Mapping[str, Grants]] = {
 _MORE: Final = (
     "GRANT SELECT, UPDATE ON SEQUENCE outbox_seq_seq TO patriot_dispatcher",
     "GRANT EXECUTE ON FUNCTION add_day(text, date), drop_day(text, date) TO patriot_dispatcher",
+    "GRANT EXECUTE ON FUNCTION board_at(timestamptz) TO patriot_desk",
     "GRANT EXECUTE ON FUNCTION agencies_around(text), incidents_of_code(text) TO patriot_desk",
     "GRANT EXECUTE ON FUNCTION holders_of(text), merged_tree(text) TO patriot_desk, patriot_dispatcher",
 )

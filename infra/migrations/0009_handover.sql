@@ -41,14 +41,25 @@ COMMENT ON TABLE handover IS
     'dispatcher/desk/handover_store.py. What one shift told the next, of these agencies (none: the whole city). Content '
     'stays as it was signed, by the giver when it is made and by the taker once; its digest stands in the audit for both';
 
--- Who saw a row then sees it now; who opens an incident writes its row, wherever that lies.
-CREATE POLICY scope ON board_row FOR SELECT TO patriot_desk USING (
-    (SELECT asker_sees_all())
-    OR (
-        (SELECT asker('area')) IN ('*', kecamatan, kelurahan)
-        AND ((SELECT asker('agencies')) = '*' OR agencies && (SELECT asker_list('agencies')))
-    )
-);
+-- The board of a moment, for who asks. It looks past the scope for the newest row of each incident: were those out of
+-- sight left out before, an incident that has left somebody's scope would stay there with its last row in it.
+CREATE FUNCTION board_at(moment timestamptz)
+RETURNS TABLE (incident_id text, at timestamptz, agencies text[], kecamatan text, kelurahan text, data bytea)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT s.incident_id, r.at, r.agencies, r.kecamatan, r.kelurahan, r.row
+      FROM board_stay s CROSS JOIN LATERAL (
+           SELECT b.at, b.agencies, b.kecamatan, b.kelurahan, b.row FROM board_row b
+            WHERE b.incident_id = s.incident_id AND b.at <= $1 ORDER BY b.at DESC LIMIT 1) AS r
+     WHERE s.during @> $1 AND (
+           (SELECT asker_sees_all())
+        OR (
+            (SELECT asker('area')) IN ('*', r.kecamatan, r.kelurahan)
+            AND ((SELECT asker('agencies')) = '*' OR r.agencies && (SELECT asker_list('agencies')))
+        ))
+$$;
+REVOKE ALL ON FUNCTION board_at(timestamptz) FROM PUBLIC;
+
+-- Who opens an incident writes its row, wherever that lies.
 CREATE POLICY put ON board_row FOR INSERT TO patriot_desk WITH CHECK (true);
 CREATE POLICY scope ON handover TO patriot_desk USING (
     (SELECT asker_sees_all())

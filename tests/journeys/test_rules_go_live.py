@@ -8,7 +8,7 @@ from tests.city import City
 from tests.people import Gateway, Staff
 
 #: Where no other journey reports anything.
-JATIMURNI = (-6.3330, 106.9130)
+MUSTIKAJAYA = (-6.3010, 107.0230)
 #: Words that no other test says.
 WORDS = "pawai obor"
 
@@ -28,7 +28,7 @@ async def post(person: Staff, path: str, **body: object) -> dict[str, object]:
 
 
 async def whose(gateway: Gateway, north_m: float) -> str | None:
-    where = {"lat": round(JATIMURNI[0] + north_m / 111_195, 6), "lon": JATIMURNI[1]}
+    where = {"lat": round(MUSTIKAJAYA[0] + north_m / 111_195, 6), "lon": MUSTIKAJAYA[1]}
     receipt = await gateway.report(f"Macet total karena {WORDS}, kendaraan tidak bergerak", **where)
     agency = (await gateway.tracked(receipt["tracking_code"]))["agency"]
     return agency["code"] if agency else None

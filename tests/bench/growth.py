@@ -26,7 +26,7 @@ from schemas.envelope import Envelope, new_traceparent, write
 from schemas.report import ReportSubmitted
 from schemas.vocabulary import ReportChannel
 from schemas.wire import encode
-from tests.bench.machine import Noise, cpu_s
+from tests.bench.machine import Noise, cpu_s, tree_cpu_s
 from tests.bench.places import place
 from tests.bench.row import Goal, Row, Section
 from tests.faults.process import Service
@@ -184,7 +184,7 @@ async def measure(stack: Stack, folder: Path, size: int, reports: int, *, dispat
             server = psutil.Process(stack.postgres.child.pid)
             kept: int = await database.fetchval(_READ)
             incidents: int = await database.fetchval("SELECT count(*) FROM incident")
-            start, cpu, of_postgres = time.perf_counter(), cpu_s(pids), _tree_cpu_s(server)
+            start, cpu, of_postgres = time.perf_counter(), cpu_s(pids), tree_cpu_s(server)
             waiting = [
                 await producer.send(topics.REPORT.name, value, key, headers=headers) for key, value, headers in records
             ]
@@ -196,7 +196,7 @@ async def measure(stack: Stack, folder: Path, size: int, reports: int, *, dispat
             measured = (
                 time.perf_counter() - start,
                 cpu_s(pids) - cpu,
-                _tree_cpu_s(server) - of_postgres,
+                tree_cpu_s(server) - of_postgres,
             )
             opened: int = await database.fetchval("SELECT count(*) FROM incident") - incidents
             refused: int = await database.fetchval("SELECT count(*) FROM dead_letter")
@@ -225,10 +225,6 @@ async def _settled(database: "asyncpg.Connection[asyncpg.Record]", dispatchers: 
         if time.monotonic() - start > _PATIENCE_S:
             raise RuntimeError("the dispatchers' group does not come to rest")
         await asyncio.sleep(0.1)
-
-
-def _tree_cpu_s(top: psutil.Process) -> float:
-    return cpu_s([top.pid, *(child.pid for child in top.children(recursive=True))])
 
 
 def _record(number: int, near: Sequence[asyncpg.Record]) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:

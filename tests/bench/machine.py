@@ -55,3 +55,8 @@ def cpu_s(pids: Iterable[int]) -> float:
         except psutil.NoSuchProcess:
             continue
     return total
+
+
+def tree_cpu_s(top: psutil.Process) -> float:
+    """The same of a process with all its children: PostgreSQL has one for each connection."""
+    return cpu_s([top.pid, *(child.pid for child in top.children(recursive=True))])

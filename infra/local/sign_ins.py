@@ -36,10 +36,21 @@ class Person:
     agency: str | None = None
 
 
-#: Two operators, and officers where the simulated city has the most to do.
+#: Two operators, two shift leads, dispatchers and officers where the simulated city has the most to do. Officers who
+#: are called alike but for a number share a day.
 STAFF = (
     Person("simulasi-operator-1", "Rina Marlina (simulasi)", Role.OPERATOR),
     Person("simulasi-operator-2", "Dedi Kurniawan (simulasi)", Role.OPERATOR),
+    Person("simulasi-kepala-1", "Tri Handayani (simulasi)", Role.SUPERVISOR),
+    Person("simulasi-kepala-2", "Bambang Susilo (simulasi)", Role.SUPERVISOR),
+    Person("simulasi-pengirim-dishub", "Wawan Setiawan (simulasi)", Role.DISPATCHER, "32.75/DISHUB"),
+    Person("simulasi-pengirim-dlh", "Nining Rahayu (simulasi)", Role.DISPATCHER, "32.75/DLH"),
+    Person("simulasi-pengirim-dbmsda", "Slamet Riyadi (simulasi)", Role.DISPATCHER, "32.75/DBMSDA"),
+    Person("simulasi-pengirim-pju", "Yuni Astuti (simulasi)", Role.DISPATCHER, "32.75/PJU"),
+    Person("simulasi-pengirim-wifi", "Imam Hanafi (simulasi)", Role.DISPATCHER, "32.75/DISKOMINFO"),
+    Person("simulasi-pengirim-kab", "Neng Rohayati (simulasi)", Role.DISPATCHER, "32.16/DISHUB"),
+    Person("simulasi-pengirim-kab-dlh", "Dadang Supriatna (simulasi)", Role.DISPATCHER, "32.16/DLH"),
+    Person("simulasi-pengirim-kab-dbmsda", "Tatang Koswara (simulasi)", Role.DISPATCHER, "32.16/DBMSDA"),
     Person("simulasi-dishub-1", "Budi Santoso (simulasi)", Role.OFFICER, "32.75/DISHUB"),
     Person("simulasi-dishub-2", "Agus Wijaya (simulasi)", Role.OFFICER, "32.75/DISHUB"),
     Person("simulasi-dishub-3", "Siti Nurhaliza (simulasi)", Role.OFFICER, "32.75/DISHUB"),
@@ -75,7 +86,7 @@ async def ensure(dsn: str, data: DataDir, admin_password: str | None, *, simulat
             data.secret_file(_ADMIN).unlink(missing_ok=True)
         device_key = data.secret(_DEVICE, new_token(DEVICE_PREFIX))
         await device_keys.ensure(connection, device_key, name="patriot up")
-        if simulate and (made or data.kept(_SIMULATED) is None):
+        if simulate and (made or _employed(data) != {person.username for person in STAFF}):
             await _employ(connection, data)
     finally:
         await connection.close(timeout=5)
@@ -85,6 +96,12 @@ async def ensure(dsn: str, data: DataDir, admin_password: str | None, *, simulat
         simulated=str(data.secret_file(_SIMULATED)) if simulate else None,
         is_new=made,
     )
+
+
+def _employed(data: DataDir) -> set[str]:
+    """Whom the kept file knows; an earlier release employed fewer."""
+    kept = data.kept(_SIMULATED)
+    return {one.username for one in msgspec.json.decode(kept, type=list[SimulatedAccount])} if kept else set()
 
 
 async def _employ(connection: Connection, data: DataDir) -> None:

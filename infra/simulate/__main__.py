@@ -5,7 +5,7 @@ import contextlib
 import signal
 import time
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from random import Random
 
@@ -14,8 +14,15 @@ import msgspec
 
 from infra import log as logs
 from infra.public_api import Api
-from infra.simulate import citizens, devices, staff
+from infra.simulate import citizens, devices
 from infra.simulate.city import City
+from infra.simulate.day import Day
+from infra.simulate.dispatcher import Dispatcher
+from infra.simulate.lead import Lead
+from infra.simulate.officer import Officer
+from infra.simulate.operator import Operator
+from infra.simulate.phone import Phone
+from infra.simulate.shift import Shift
 from schemas.vocabulary import Role
 from schemas.wire import Inbound
 
@@ -38,15 +45,28 @@ Actor = Coroutine[None, None, None]
     "--accounts",
     envvar="PATRIOT_SIMULATED_ACCOUNTS",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON array of {username, password, role}: operators and officers who act. Without it nobody answers reports.",
+    help="JSON array of {username, password, role}: all staff who act. Without it nobody answers reports.",
 )
 @click.option("--reports-per-minute", default=6.0, show_default=True, type=click.FloatRange(0.01, 100_000))
+@click.option(
+    "--speed",
+    default=20.0,
+    show_default=True,
+    type=click.FloatRange(0.1, 1_000),
+    help="How much faster than ours a day of the city passes: shifts, ways, work. It begins at six in the morning.",
+)
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same choices.")
 @click.option("--seconds", type=click.FloatRange(1), help="Stop after this time; without it, at Ctrl-C.")
 def command(
-    base_url: str, device_key: str, accounts: Path | None, reports_per_minute: float, seed: int, seconds: float | None
+    base_url: str,
+    device_key: str,
+    accounts: Path | None,
+    reports_per_minute: float,
+    speed: float,
+    seed: int,
+    seconds: float | None,
 ) -> None:
-    """A city: citizens, sensors, wifi nodes, operators and officers acting through the public API."""
+    """A city: citizens, sensors, wifi nodes and all kinds of staff acting through the public API, day and night."""
     logs.configure("simulate", log_format="console")
     people: list[SimulatedAccount] = []
     if accounts is not None:
@@ -55,7 +75,7 @@ def command(
         except (msgspec.DecodeError, OSError) as error:
             raise click.ClickException(f"{accounts} is not a list of accounts: {error}") from error
     try:
-        asyncio.run(simulate(base_url, device_key, people, reports_per_minute, seed, seconds))
+        asyncio.run(simulate(base_url, device_key, people, reports_per_minute, seed, seconds, speed))
     except* PermissionError as group:
         raise click.ClickException(str(group.exceptions[0])) from group
 
@@ -67,11 +87,17 @@ async def simulate(
     reports_per_minute: float,
     seed: int,
     seconds: float | None = None,
+    speed: float = 20.0,
 ) -> Counter[str]:
     """Run the city until SIGINT, SIGTERM or `seconds`; returns counts of answers by kind."""
     counts: Counter[str] = Counter()
-    rng = Random(seed)  # noqa: S311 - a simulation that can be repeated
-    city = City(rng)
+    day = Day(speed)
+
+    def own_rng(name: str) -> Random:
+        # by name, so that one more or less changes nobody else's choices
+        return Random(f"{seed}:{name}")  # noqa: S311 - a simulation that can be repeated
+
+    city = City(own_rng("city"))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
@@ -83,14 +109,11 @@ async def simulate(
             stack.push_async_callback(made.close)
             return made
 
-        def own_rng() -> Random:
-            return Random(rng.getrandbits(64))  # noqa: S311 - each actor's own sequence
-
         actors: list[Actor] = [
-            citizens.live(api(device_key), city, own_rng(), reports_per_minute),
-            devices.sensors(api(device_key), city, own_rng()),
-            devices.wifi_nodes(api(device_key), own_rng()),
-            *(_act(api(), person, own_rng()) for person in people),
+            citizens.live(api(device_key), city, own_rng("citizens"), day, reports_per_minute),
+            devices.sensors(api(device_key), city, own_rng("sensors")),
+            devices.wifi_nodes(api(device_key), own_rng("wifi")),
+            *(_act(api(), person, own_rng(person.username), day, people) for person in people),
             _tell(counts),
         ]
         async with asyncio.TaskGroup() as group:
@@ -108,12 +131,31 @@ async def _guard(actor: Actor) -> None:
         await actor
 
 
-async def _act(api: Api, person: SimulatedAccount, rng: Random) -> None:
+#: Who sits at a desk, by role.
+_DESKS: Mapping[Role, Callable[[Api, Random, Day, str], Operator | Dispatcher]] = {
+    Role.OPERATOR: Operator,
+    Role.DISPATCHER: Dispatcher,
+}
+
+
+async def _act(api: Api, person: SimulatedAccount, rng: Random, day: Day, people: list[SimulatedAccount]) -> None:
     await api.sign_in(person.username, person.password)
+    shifts = _shifts([one.username for one in people if one.role is Role.OFFICER])
     if person.role is Role.OFFICER:
-        await staff.patrol(api, rng)
-    elif person.role is Role.OPERATOR:
-        await staff.operate(api, rng)
+        await Officer(Phone(api, rng, day), rng, day, shifts[person.username]).work()
+    elif person.role is Role.SUPERVISOR:
+        leads = tuple(one.username for one in people if one.role is Role.SUPERVISOR)
+        await Lead(api, rng, day, person.username, shifts, leads).work()
+    elif person.role in _DESKS:
+        await _DESKS[person.role](api, rng, day, person.username).work()
+
+
+def _shifts(officers: list[str]) -> Mapping[str, Shift]:
+    """Each officer's shift. Who is called alike but for a number is of one agency and shares its day."""
+    crews: dict[str, list[str]] = {}
+    for name in officers:
+        crews.setdefault(name.rpartition("-")[0], []).append(name)
+    return {name: Shift(place, len(crew)) for crew in crews.values() for place, name in enumerate(crew)}
 
 
 async def _tell(counts: Counter[str]) -> None:

@@ -51,6 +51,18 @@ def complaint(rng: Random, category: Category, spot: str) -> str:
     return rng.choice(_TEXTS[category]).format(spot=spot)
 
 
+#: What a reader knows each of these texts by: its longest part without the place.
+_KNOWN: Final = {
+    max(text.split("{spot}"), key=len).strip().lower(): category for category, texts in _TEXTS.items() for text in texts
+}
+
+
+def meant(text: str) -> Category | None:
+    """What somebody who reads it takes it for; None for what is not one of ours."""
+    lower = text.lower()
+    return next((category for part, category in _KNOWN.items() if part in lower), None)
+
+
 def reporter(rng: Random) -> dict[str, object]:
     """An invented person; the phone number is of a range that is not given out."""
     return {"name": rng.choice(_NAMES), "phone": f"0800000{rng.randrange(10_000):04d}"}

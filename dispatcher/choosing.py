@@ -1,12 +1,15 @@
-"""Who could be asked, as the recommender and the coverage see them: read from officers, their work and the roster."""
+"""Who could be asked, as the recommender and the coverage see them: read from officers and the roster."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
+from dispatcher.decisions.assignment import Assignment
 from dispatcher.decisions.calendar import JAKARTA
 from dispatcher.decisions.coverage import FreeOfficer
-from dispatcher.decisions.recommend import REST, Candidate
+from dispatcher.decisions.incident import ACTIVE_ASSIGNMENT
+from dispatcher.decisions.offering import refused_ever
+from dispatcher.decisions.recommend import Candidate
 from infra.postgres import Connection
 from schemas.place import AgencyRef
 from schemas.vocabulary import AgencyCode, OfficerStatus, Regency
@@ -15,35 +18,23 @@ from schemas.vocabulary import AgencyCode, OfficerStatus, Regency
 #: number that no other lock has.
 _CHOOSING: Final = 7_226_005
 
-#: Per officer, lately: what is offered and what was accepted today, and when the last work ended. Work that ended
-#: earlier than `$4` does not matter any more.
+#: A shift lasts a day at most (dispatcher.decisions.roster), so that of the whole roster only what ends within one is
+#: read: once for all officers, not officer by officer.
 _CANDIDATES: Final = """
-WITH work AS (
-  SELECT officer,
-         count(*) FILTER (WHERE status = 'offered')::int AS offers,
-         bool_or(incident_id = $3 AND status IN ('offered', 'accepted', 'en_route', 'on_scene')) AS on_it,
-         count(*) FILTER (WHERE accepted_at >= $5)::int AS jobs,
-         max(updated_at) FILTER (WHERE accepted_at IS NOT NULL AND status IN ('completed', 'declined', 'released'))
-           AS ended_at
-    FROM assignment
-   WHERE status IN ('offered', 'accepted', 'en_route', 'on_scene') OR updated_at >= $4
-   GROUP BY officer
-), duty AS (
-  SELECT DISTINCT ON (s.officer) s.officer, s.kecamatan, s.starts_at <= $6 AND s.ends_at > $6 AS now_on
-    FROM shift s JOIN officer o ON o.username = s.officer
-   WHERE o.regency = $1 AND o.agency = $2
-     AND s.ends_at > $6 - interval '24 hours' AND s.starts_at < $6 + interval '24 hours'
-   ORDER BY s.officer, (s.starts_at <= $6 AND s.ends_at > $6) DESC
+WITH duty AS MATERIALIZED (
+  SELECT officer, kecamatan FROM shift WHERE starts_at <= $3 AND ends_at > $3 AND ends_at <= $3 + interval '24 hours'
 )
-SELECT o.username, o.status, o.lat, o.lon, o.position_at, coalesce(w.offers, 0), coalesce(w.on_it, false),
-       coalesce(w.jobs, 0), w.ended_at,
-       CASE WHEN EXISTS (SELECT FROM duty) THEN coalesce(d.now_on, false) END,
-       CASE WHEN d.now_on THEN d.kecamatan END, o.skills, o.name
-  FROM officer o
-  JOIN account c USING (username)
-  LEFT JOIN work w ON w.officer = o.username
-  LEFT JOIN duty d ON d.officer = o.username
- WHERE o.regency = $1 AND o.agency = $2 AND c.disabled_at IS NULL AND ($7::text IS NULL OR o.username = $7)
+SELECT o.username, o.status, o.lat, o.lon, o.position_at, o.open_offers,
+       CASE WHEN o.accepted_on = $4 THEN o.accepted_count ELSE 0 END, o.work_ended_at, d.officer IS NOT NULL,
+       d.kecamatan, o.skills, o.name
+  FROM officer o JOIN account c USING (username) LEFT JOIN duty d ON d.officer = o.username
+ WHERE o.regency = $1 AND o.agency = $2 AND c.disabled_at IS NULL AND ($5::text IS NULL OR o.username = $5)
+"""
+#: Whether an agency keeps a roster at all: one of its officers has a shift within a day from now.
+_KEEPS_ROSTER: Final = """
+SELECT EXISTS (SELECT FROM shift WHERE ends_at > $3 - interval '24 hours' AND ends_at <= $3 + interval '48 hours'
+                  AND starts_at < $3 + interval '24 hours'
+                  AND officer IN (SELECT username FROM officer WHERE regency = $1 AND agency = $2))
 """
 _STATUS: Final = {status.value: status for status in OfficerStatus}
 
@@ -57,31 +48,29 @@ async def lock(connection: Connection, agency: AgencyRef) -> None:
 async def candidates(
     connection: Connection,
     agency: AgencyRef,
-    incident_id: str,
     now: datetime,
+    team: Iterable[Assignment],
     *,
     refused: Collection[str] = (),
-    refused_before: Collection[str] = (),
     only: str | None = None,
 ) -> list[Candidate]:
-    """An agency's officers in use as the recommender sees them for one incident, unlocked. `refused`: who has said no
-    to it in this round, `refused_before` in earlier ones; `only`: this one."""
-    midnight = now.astimezone(JAKARTA).replace(hour=0, minute=0, second=0, microsecond=0)
-    rows = await connection.fetch(
-        _CANDIDATES,
-        agency.regency.value,
-        agency.agency.value,
-        incident_id,
-        min(midnight, now - REST),
-        midnight,
-        now,
-        only,
+    """An agency's officers in use as the recommender sees them for an incident with this team, unlocked.
+
+    `refused`: who has said no in this round; who has before is in the team. `only`: this one.
+    """
+    team = tuple(team)
+    on_it = {one.officer for one in team if one.status in ACTIVE_ASSIGNMENT}
+    before = refused_ever(team).difference(refused)
+    today = now.astimezone(JAKARTA).date()
+    rows = await connection.fetch(_CANDIDATES, agency.regency.value, agency.agency.value, now, today, only)
+    rostered = any(row[8] for row in rows) or await connection.fetchval(
+        _KEEPS_ROSTER, agency.regency.value, agency.agency.value, now
     )
     # By position, which takes a third of what unpacking takes: there may be thousands.
     return [
         Candidate(
-            row[0], _STATUS[row[1]], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], row[10],
-            tuple(row[11]), row[0] in refused, row[0] in refused_before, row[12],
+            name := row[0], _STATUS[row[1]], row[2], row[3], row[4], row[5], name in on_it, row[6], row[7],
+            row[8] if rostered else None, row[9], tuple(row[10]), name in refused, name in before, row[11],
         )
         for row in rows
     ]  # fmt: skip

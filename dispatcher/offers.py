@@ -104,7 +104,7 @@ class Asking:
     async def name(self, officer: Officer, actor: str) -> tuple[Shortfall, ...]:
         """Ask just this officer, locked, whoever else is asked. Answers why not, when it cannot be."""
         candidates = await choosing.candidates(
-            self._connection, officer.agency, self.incident.id, self._now, only=officer.username
+            self._connection, officer.agency, self._now, self.team, only=officer.username
         )
         found = recommend(candidates, replace(self._task(), skills=frozenset()), self._now)
         if not found.ranked:
@@ -269,12 +269,7 @@ class Asking:
         task = replace(self._task(), officers=count, skills=frozenset(current.skills))
         for _ in range(_TRIES):
             candidates = await choosing.candidates(
-                self._connection,
-                current.agency,
-                self.incident.id,
-                self._now,
-                refused=refused,
-                refused_before=offering.refused_ever(self.team) - refused,
+                self._connection, current.agency, self._now, self.team, refused=refused
             )
             found = recommend(candidates, task, self._now, most=count)
             names = {choice.username for choice in found.ranked}

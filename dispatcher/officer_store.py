@@ -15,6 +15,7 @@ import msgspec
 
 from dispatcher import outbox_store
 from dispatcher.decisions.assignment import status_of_work
+from dispatcher.decisions.calendar import JAKARTA
 from infra.postgres import Connection
 from schemas.feed import OfficerRow, Tags
 from schemas.place import AgencyRef
@@ -129,9 +130,31 @@ async def settle(
     """Officers whose assignments have changed: `busy` while they work on something, else as they were, or available
     again. Locks them; writes them and their rows for the board. `positions`: where they have said to be by now."""
     for username, officer in (await select_for_update(connection, usernames)).items():
+        await _sum_up(connection, username, now)
         status = status_of_work(officer.status, working=await has_work(connection, username))
         after = msgspec.structs.replace(officer.at(positions.get(username)), status=status, updated_at=now)
         await save(connection, after, traceparent)
+
+
+async def _sum_up(connection: Connection, username: str, now: datetime) -> None:
+    """Put on the officer what the own assignments come to: what choosing looks at (dispatcher/choosing.py)."""
+    midnight = now.astimezone(JAKARTA).replace(hour=0, minute=0, second=0, microsecond=0)
+    await connection.execute(
+        """
+        UPDATE officer SET accepted_on = $3, open_offers = sums.offers, accepted_count = sums.accepted,
+                           work_ended_at = greatest(work_ended_at, sums.ended_at)
+          FROM (SELECT count(*) FILTER (WHERE status = 'offered') AS offers,
+                       count(*) FILTER (WHERE accepted_at >= $2) AS accepted,
+                       max(updated_at) FILTER (WHERE accepted_at IS NOT NULL
+                                                 AND status IN ('completed', 'declined', 'released')) AS ended_at
+                  FROM assignment WHERE officer = $1
+                   AND (status IN ('offered', 'accepted', 'en_route', 'on_scene') OR updated_at >= $2)) AS sums
+         WHERE username = $1
+        """,
+        username,
+        midnight,
+        midnight.date(),
+    )
 
 
 async def add(connection: Connection, officer: Officer) -> None:

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from dispatcher import assignment_store, choosing, incident_store, offering_store, policy_store
-from dispatcher.decisions import offering
 from dispatcher.decisions.incident import MAY
 from dispatcher.decisions.offering import OfferingState
 from dispatcher.decisions.recommend import Candidate, Choice, recommend
@@ -110,9 +109,7 @@ async def list_recommendations(request: Request) -> Response:
         candidates = []
         if incident.agency is not None:
             # a person who asks again begins a new round, in which nobody is left out for a no
-            candidates = await choosing.candidates(
-                connection, incident.agency, incident_id, now, refused_before=offering.refused_ever(team)
-            )
+            candidates = await choosing.candidates(connection, incident.agency, now, team)
     task = task_of(incident, policy)
     found = recommend(candidates, task, now, most=limit)
     known = {one.username: one for one in candidates}

@@ -1,11 +1,17 @@
 -- Who works when, what they can do, and how they are asked.
 
-ALTER TABLE officer ADD COLUMN skills text[] NOT NULL DEFAULT '{}';
+-- What an officer has done lately stands on the officer, so that choosing one of thousands reads no work.
+ALTER TABLE officer
+    ADD COLUMN skills         text[] NOT NULL DEFAULT '{}',
+    ADD COLUMN open_offers    int NOT NULL DEFAULT 0,
+    ADD COLUMN accepted_on    date,
+    ADD COLUMN accepted_count int NOT NULL DEFAULT 0,
+    ADD COLUMN work_ended_at  timestamptz;
+COMMENT ON COLUMN officer.accepted_count IS 'On the day accepted_on, in Jakarta';
 -- A person has asked for just this officer.
 ALTER TABLE assignment ADD COLUMN named boolean NOT NULL DEFAULT false;
 
--- What an agency's officers have done lately, and do now.
-CREATE INDEX assignment_updated ON assignment (updated_at DESC, id DESC);
+-- What an officer does now.
 CREATE INDEX assignment_active ON assignment (officer) WHERE status IN ('offered', 'accepted', 'en_route', 'on_scene');
 
 CREATE TABLE shift (

@@ -152,8 +152,9 @@ CREATE POLICY scope ON officer TO patriot_desk USING (
         OR username = (SELECT asker('name'))
     )
 );
+-- IN, for whose list is made once and not for each of a roster's rows.
 CREATE POLICY scope ON shift TO patriot_desk USING (
-    (SELECT asker_sees_all()) OR EXISTS (SELECT FROM officer o WHERE o.username = officer)
+    (SELECT asker_sees_all()) OR officer IN (SELECT o.username FROM officer o)
 );
 -- All work of an officer in sight, wherever it lies: whether somebody is busy must not depend on who asks.
 CREATE POLICY scope ON assignment TO patriot_desk USING (

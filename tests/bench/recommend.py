@@ -1,6 +1,6 @@
 """Chapter: whom to send, among very many officers: what one recommendation costs, the reading of its rows included.
 
-The officers, their roster and their work are rows put into PostgreSQL; the recommendation is the desk's own, through
+The officers and their roster are rows put into PostgreSQL; the recommendation is the desk's own, through
 the role that row-level security binds.
 """
 
@@ -34,33 +34,23 @@ _AGENCY: Final = AgencyRef.parse("32.75/DISHUB")
 _PLACE: Final = (-6.2253, 107.0010)
 _GOAL_MS: Final = 20.0
 _LISTED: Final = 10
-#: Work of the months before, which the recommendation must not read.
-_OLD_WORK: Final = 100_000
 
 _FILL: Final = """
 INSERT INTO account (username, display_name, role, password_hash, agencies)
 SELECT 'bench-' || n, 'Petugas ' || n, 'officer', '', ARRAY['32.75/DISHUB']
   FROM generate_series(1, {officers}) AS s (n);
-INSERT INTO officer (username, name, regency, agency, status, lat, lon, position_at, skills)
+INSERT INTO officer (username, name, regency, agency, status, lat, lon, position_at, skills, open_offers, accepted_on,
+                     accepted_count, work_ended_at)
 SELECT 'bench-' || n, 'Petugas ' || n, '32.75', 'DISHUB', 'available',
        -6.40 + 0.25 * (n * 0.6180339887 - floor(n * 0.6180339887)),
        106.90 + 0.15 * (n * 0.7548776662 - floor(n * 0.7548776662)),
-       now() - make_interval(secs => n % 1500), ARRAY['derek'] FROM generate_series(1, {officers}) AS s (n);
+       now() - make_interval(secs => n % 1500), ARRAY['derek'], (n % 4 = 0)::int,
+       (now() AT TIME ZONE 'Asia/Jakarta')::date, n % 5, now() - make_interval(mins => n % 90)
+  FROM generate_series(1, {officers}) AS s (n);
 INSERT INTO shift (id, officer, starts_at, ends_at, kecamatan, put_by)
 SELECT 'SHF-' || n || '-' || day, 'bench-' || n, date_trunc('day', now()) + make_interval(days => day),
        date_trunc('day', now()) + make_interval(days => day + 1), NULL, 'bench'
-  FROM generate_series(1, {officers}) AS s (n), generate_series(-3, 3) AS d (day);
-INSERT INTO incident (id, version, category, title, status, priority, regency, agency, kecamatan, lat, lon,
-                      place_precision, opened_at, updated_at, received_at, last_report_at, confidence)
-SELECT 'INC-' || n, 1, 'traffic_jam', 'Kemacetan', 'routed', 'normal', '32.75', 'DISHUB', '32.75.03', -6.2253, 107.001,
-       'exact', now(), now(), now(), now(), 0.9 FROM generate_series(1, 1000) AS s (n);
-INSERT INTO assignment (id, version, incident_id, officer, status, offered_at, updated_at, accepted_at, completed_at)
-SELECT 'ASG-' || n, 4, 'INC-' || 1 + n % 1000, 'bench-' || 1 + n % {officers}, 'completed', at, at, at, at
-  FROM (SELECT n, now() - make_interval(secs => n * 60 * CASE WHEN n > 5 * {officers} THEN 1 ELSE 0.04 END) AS at
-          FROM generate_series(1, {old}) AS s (n)) AS spread;
-INSERT INTO assignment (id, version, incident_id, officer, status, offered_at, updated_at)
-SELECT 'ASG-open-' || n, 1, 'INC-' || 2 + n % 900, 'bench-' || 1 + n % {officers}, 'offered', now(), now()
-  FROM generate_series(1, 500) AS s (n);
+  FROM generate_series(1, {officers}) AS s (n), generate_series(-15, 15) AS d (day);
 ANALYZE
 """
 
@@ -95,8 +85,8 @@ async def run(folder: Path, rounds: int, noise: Noise, officers: int = OFFICERS,
                 found[who].append(await measure(database, server, repeats))
         await close_pool(pool)
     section.settings = [
-        f"{officers:,} available officers of one agency, each with a position, seven shifts (one now) and five "
-        f"incidents of today, 500 open offers, {_OLD_WORK:,} assignments in all; the {_LISTED} best with their reasons",
+        f"{officers:,} available officers of one agency, each with a position, work of today and a month of shifts; "
+        f"the {_LISTED} best with their reasons",
         f"mean of {repeats} in turn on one connection, as the desk does it: a snapshot, the rows of all officers under "
         "row-level security, and the ranking",
     ]
@@ -126,7 +116,7 @@ async def fill(dsn: str, officers: int) -> None:
     connection = await asyncpg.connect(dsn)
     try:
         await grant(connection)
-        for statement in _FILL.format(officers=officers, old=_OLD_WORK).split(";"):
+        for statement in _FILL.format(officers=officers).split(";"):
             await connection.execute(statement, timeout=300)
     finally:
         await connection.close()
@@ -136,7 +126,7 @@ async def recommendation(database: Database) -> Recommendation:
     """Whom to send to one of the incidents."""
     async with database.snapshot() as connection:
         now = await connection.fetchval("SELECT clock_timestamp()")
-        candidates = await choosing.candidates(connection, _AGENCY, "INC-1", now)
+        candidates = await choosing.candidates(connection, _AGENCY, now, ())
     task = Task(str(_AGENCY), *_PLACE, "32.75.03", timedelta(minutes=30), frozenset({"derek"}))
     return recommend(candidates, task, now, most=_LISTED)
 

@@ -217,9 +217,11 @@ async def detail_of(connection: Connection, incident: Incident, principal: Princ
     relations = await select_relations(connection, incident, personal=personal)
     team = await assignment_store.select_team(connection, incident.id)
     agencies = (await policy_store.live(connection)).agencies
-    row, history, custody = incident.row(), story.history, custody_of(story.history, agencies)
+    row, history, decisions = incident.row(), story.history, story.decisions
+    custody = custody_of(history, agencies)
     if not personal:
         row, history, team = impersonal.row(row), impersonal.history(history), []
+        decisions = impersonal.decisions(decisions)
         custody = tuple(msgspec.structs.replace(one, by=impersonal.name(one.by), reason=None) for one in custody)
     return IncidentDetail(
         **{name: getattr(row, name) for name in row.__struct_fields__},

@@ -100,7 +100,7 @@ async def answer_shows(connection: Connection, code: str, incident_id: str, phot
     shown: bool = await connection.fetchval(
         f"{_PATH} SELECT EXISTS (SELECT FROM path p JOIN incident_history h USING (incident_id) JOIN report r"  # noqa: S608
         # an answer from before the report joined is other people's, as in its story
-        " ON r.id = $1 WHERE incident_id = $3 AND h.public AND h.at BETWEEN p.since AND p.until"
+        " ON r.id = $1 WHERE h.incident_id = $3 AND h.public AND h.at BETWEEN p.since AND p.until"
         " AND h.at >= r.received_at AND h.change = 'resolved'"
         " AND $4 = ANY (string_to_array(h.detail ->> 'photos', ',')))",
         *whose,

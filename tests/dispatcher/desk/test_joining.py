@@ -260,3 +260,22 @@ async def test_any_sequence_of_merging_and_splitting_keeps_everything_in_agreeme
         times = [entry["at"] for entry in tracked["history"]]
         assert times == sorted(times) and tracked["history"][-1]["status"] == tracked["status"]
     assert done == {"merge", "unmerge", "split"}
+
+
+async def test_an_agencys_dispatcher_merges_splits_and_undoes_inside_the_own_scope(
+    office: Office, operator: Person, two: tuple[Json, Json]
+) -> None:
+    first, second = two
+    leader = await office.staff(Role.DISPATCHER, "32.75/DISHUB")
+    await leader.command(second["id"], "merge", into=first["id"], reason="Sama")
+    assert (await leader.get(f"/incidents/{first['id']}"))["report_count"] == 2
+    here = await leader.command(first["id"], "split", report_ids=[second["report_id"]], reason="Beda")
+    assert (await leader.get(f"/incidents/{here['splits'][0]}"))["report_count"] == 1
+    back = await leader.command(second["id"], "unmerge", reason="Keliru")
+    assert back["report_count"] == 0, "its report was taken out of the other one and stays there"
+    waste = await office.incident(DUMPING, north_of(SUMMARECON, 3000))
+    await operator.command(second["id"], "merge", into=waste["id"], reason="Sampah di tengah jalan")
+    refused = await leader.command(second["id"], "unmerge", 403, reason="Bukan")
+    assert refused["type"].endswith("/scope")
+    await leader.get(f"/incidents/{waste['id']}", 404)
+    await agrees(office, operator)

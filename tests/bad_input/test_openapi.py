@@ -6,11 +6,12 @@ forbids. `OPENAPI_EXAMPLES` makes it longer (examples for each operation, sender
 
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
 
+import asyncpg
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -65,6 +66,17 @@ async def known(city: City, gateway: Gateway, operator: Staff, admin: Staff) -> 
         "photo_id": tracked["photos"][0].split("?")[0].rpartition("/")[2],
     }
     return Known({"anonymous": None, **senders}, ids)
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def decided(city: City) -> AsyncIterator[None]:
+    """What the city is told to decide anew by chance (a dinas closed, promises of a minute) is taken back: other tests
+    share it."""
+    connection = await asyncpg.connect(city.postgres_dsn)
+    before = await connection.fetchval("SELECT coalesce(max(version), 0) FROM policy")
+    yield
+    await connection.execute("DELETE FROM policy WHERE version > $1", before)
+    await connection.close()
 
 
 def asks(sender: str, operation: APIOperation[Any, Any, Any, Any]) -> bool:

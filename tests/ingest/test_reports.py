@@ -42,6 +42,7 @@ async def test_a_report_is_in_kafka_once_with_every_header(citizen: Sender) -> N
         "observed_at": None,
         "photos": [],
         "submitted_by": None,
+        "consent": None,
     }
     envelope = read([(name, value.encode()) for name, value in record.headers.items()])
     assert (envelope.type, envelope.subject) == (topics.REPORT_SUBMITTED, receipt["report_id"])

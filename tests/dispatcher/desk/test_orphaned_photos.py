@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dispatcher.desk import orphaned_photos
+from dispatcher.desk import orphaned_photos, reach
 from dispatcher.desk.database import Database
 from dispatcher.desk.resources import ROOM
 from infra.objects import Objects
@@ -38,7 +38,8 @@ class Ingest:
         return report_id
 
     async def sweep(self) -> int:
-        return await orphaned_photos.sweep(getattr(self.office.app.state, ROOM).database, self.pending, NOW)
+        own = getattr(self.office.app.state, ROOM).database.acting(reach.HOUSEKEEPING)
+        return await orphaned_photos.sweep(own, self.pending, NOW)
 
     async def has_photo(self, report_id: str) -> bool:
         return await self.photos.read(photo_id(report_id, 1)) is not None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -160,6 +160,28 @@ async def belonging_to(connection: Connection, incident_id: str) -> list[Reporte
         )
         for row in rows
     ]
+
+
+class Contact(NamedTuple):
+    """Where a reporter is reached."""
+
+    email: str | None
+    phone: str | None
+
+
+async def contact_of(connection: Connection, report_id: str) -> Contact | None:
+    """Where the reporter of this report is reached; None when nothing is known, or not any more."""
+    row = await connection.fetchrow("SELECT email, phone FROM contact WHERE report_id = $1", report_id)
+    return Contact(row["email"], row["phone"]) if row and (row["email"] or row["phone"]) else None
+
+
+async def without_contact(connection: Connection, report_ids: Sequence[str]) -> list[str]:
+    """Those of these whose reporter is not known, or not any more."""
+    rows = await connection.fetch(
+        "SELECT id FROM unnest($1::text[]) AS u (id) WHERE NOT EXISTS (SELECT FROM contact WHERE report_id = u.id)",
+        list(report_ids),
+    )
+    return [row["id"] for row in rows]
 
 
 async def upsert_contacts(connection: Connection, contacts: Sequence[ContactGiven]) -> None:

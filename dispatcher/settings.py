@@ -4,12 +4,12 @@ from typing import Final
 
 from pydantic import Field
 
-from infra.settings import ServiceSettings
+from dispatcher.notify_settings import NotifySettings
 
 _PORT: Final = 8082
 
 
-class DispatcherSettings(ServiceSettings):
+class DispatcherSettings(NotifySettings):
     """Settings of `patriot dispatcher`; each is `PATRIOT_<NAME>` in the environment."""
 
     #: Signs where the audit's chain ends; without it that stays unsigned, and `patriot audit verify` says so.

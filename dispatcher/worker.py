@@ -11,6 +11,7 @@ from dispatcher.clocks import Clocks
 from dispatcher.consumer import Consumer, ConsumerOptions
 from dispatcher.effects import Effects
 from dispatcher.maintenance import Maintenance
+from dispatcher.notifier import Notifier
 from dispatcher.pulse import Pulse
 from dispatcher.relay import Relay
 from dispatcher.retention import Retention
@@ -63,6 +64,7 @@ class Worker:
             Supervised("clocks", clocks.run),
             Supervised("maintenance", maintenance.run),
             Supervised("sealer", Sealer(pool, Signer(settings.secret_bytes) if settings.secret else None).run),
+            Supervised("notifier", Notifier(pool, settings).run),
             *beside,
         ]
         metrics.start_at_zero(tuple(consumer.name for consumer in self.consumers), outbox_store.SHARDS)

@@ -44,6 +44,10 @@ _OF_SEALER: Final = ("seq", "hash")
 _OF_DESKS: Final = ("standard_text", "saved_filter")
 #: What every change of an incident is told to besides: the board as it was, and the audit.
 _OF_TRUST: Final = ("board_row", "board_stay", "audit_entry")
+#: Who is told what; the contacts of reporters are read by whoever sends it.
+_OF_TELLING: Final = ("notification", "notification_move", "push_subscription", "notification_setting")
+#: And what receivers say of how they are reached.
+_OF_RECEIVERS: Final = ("push_subscription", "notification_setting")
 
 
 def _all(*tables: str) -> dict[str, Columns]:
@@ -59,7 +63,7 @@ ROLES: Final[Mapping[str, Grants]] = {
         "SELECT": {
             **_all(
                 *_OF_INCIDENTS, *_OF_WORK, *_OF_DEVICES, *_OF_KAFKA, *_OF_POLICY, "shift", "report", "contact",
-                *_OF_TRUST, "audit_head", "erasure", "schema_migration", "city", *_OF_REPORTERS,
+                *_OF_TRUST, *_OF_TELLING, "audit_head", "erasure", "schema_migration", "city", *_OF_REPORTERS,
             ),
             "account": _ACCOUNT,
             # to sweep what is past its time, so many rows at once
@@ -67,11 +71,12 @@ ROLES: Final[Mapping[str, Grants]] = {
             "command_receipt": ("at", "ctid"),
         },
         "INSERT": _all(
-            *_OF_INCIDENTS, *_OF_WORK, *_OF_DEVICES, *_OF_KAFKA, "report", "contact", *_OF_TRUST, "audit_head"
+            *_OF_INCIDENTS, *_OF_WORK, *_OF_DEVICES, *_OF_KAFKA, "report", "contact", *_OF_TRUST, "audit_head",
+            *_OF_TELLING,
         ),
         "UPDATE": _all(
             "incident", "deadline", "officer", "assignment", "offering", "sensor", "wifi_node", "contact",
-            "audit_head", "board_stay", *_OF_KAFKA
+            "audit_head", "board_stay", *_OF_KAFKA, *_OF_TELLING
         ) | {
             "audit_entry": _OF_SEALER,
             # when its time is over
@@ -79,7 +84,7 @@ ROLES: Final[Mapping[str, Grants]] = {
         },
         "DELETE": _all(
             "contact", "deadline", "offering", "outbox", "dead_letter", "breaker", "kpi", "session", "command_receipt",
-            "board_row", "board_stay",
+            "board_row", "board_stay", *_OF_TELLING,
         ),
     },
     # each under its row-level security: infra/migrations/0006_access.sql
@@ -88,6 +93,7 @@ ROLES: Final[Mapping[str, Grants]] = {
             *_OF_INCIDENTS, *_OF_WORK, *_OF_POLICY, *_OF_DRAFTS, "shift", "sensor", "wifi_node", "report", "account",
             "session", "device_key", *_OF_SIGN_IN, "contact", "command_receipt", "schema_migration", "city",
             "board_stay", "handover", *_OF_DESKS, *_OF_REPORTERS,
+            "notification", *_OF_RECEIVERS,
         ) | {
             # whether a report came: no value of a record
             "consumer_offset": ("topic", "as_of"),
@@ -96,13 +102,15 @@ ROLES: Final[Mapping[str, Grants]] = {
         "INSERT": _all(
             *_OF_INCIDENTS, *_OF_POLICY, *_OF_DRAFTS, *_OF_OFFERS, "shift", "session", "account", "officer",
             "device_key", *_OF_SIGN_IN, "command_receipt", "outbox",
-            *_OF_TRUST, "handover", *_OF_DESKS, *_OF_REPORTERS,
+            *_OF_TRUST, "handover", *_OF_DESKS, *_OF_REPORTERS, "notification_move", *_OF_RECEIVERS,
         ),
         "UPDATE": _all(
-            "account", "session", "device_key", *_OF_DRAFTS, *_OF_DESKS,
+            "account", "session", "device_key", *_OF_DRAFTS, *_OF_DESKS, *_OF_RECEIVERS,
             "incident", "deadline", "officer", "assignment", "offering", "shift", "command_receipt", "board_stay"
         ) | {"handover": ("taken_at", "remark"), "report": _OF_REPORTS, "incident_evidence": _OF_MERGING},
-        "DELETE": _all("deadline", "offering", "shift", "session", *_OF_SIGN_IN, "command_receipt", *_OF_DESKS),
+        "DELETE": _all("deadline", "offering", "shift", "session", *_OF_SIGN_IN, "command_receipt", *_OF_DESKS,
+            *_OF_RECEIVERS,
+        ),
     },
 }  # fmt: skip
 
@@ -112,6 +120,7 @@ _MORE: Final = (
     "GRANT EXECUTE ON FUNCTION add_day(text, date), drop_day(text, date) TO patriot_dispatcher",
     "GRANT EXECUTE ON FUNCTION board_at(timestamptz) TO patriot_desk",
     "GRANT EXECUTE ON FUNCTION agencies_around(text), incidents_of_code(text) TO patriot_desk",
+    "GRANT EXECUTE ON FUNCTION acknowledge_notification(text) TO patriot_desk",
     "GRANT EXECUTE ON FUNCTION holders_of(text), merged_tree(text) TO patriot_desk, patriot_dispatcher",
 )
 

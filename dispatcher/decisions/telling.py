@@ -47,7 +47,7 @@ class Manner(Inbound, frozen=True):
     """How an audience is told. Urgent messages wait for nothing."""
 
     quiet: QuietHours | None = None
-    #: Seconds that a message waits for others to the same receiver, to go out as one.
+    #: Seconds that a message waits for others to the same receiver, to go out as one; 0: each goes alone.
     bundle_s: Annotated[int, Meta(ge=0, le=86_400)] = 0
     #: Hours after which it is no news any more and nobody tries again.
     give_up_h: Annotated[int, Meta(ge=1, le=24 * 14)] = 24

@@ -39,6 +39,7 @@ from dispatcher.desk import incidents as desk_incidents
 from dispatcher.desk import keys as desk_keys
 from dispatcher.desk import me as desk_me
 from dispatcher.desk import names as desk_names
+from dispatcher.desk import notifications as desk_notifications
 from dispatcher.desk import officers as desk_officers
 from dispatcher.desk import photos as desk_photos
 from dispatcher.desk import recommendations as desk_recommendations
@@ -101,6 +102,7 @@ _PARTS: Final = (
     desk_hold_reasons,
     desk_tracking,
     desk_feedback,
+    desk_notifications,
     desk_photos,
     desk_tickets,
     board,

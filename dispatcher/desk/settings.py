@@ -6,12 +6,12 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
-from infra.settings import ServiceSettings
+from dispatcher.push_settings import PushSettings
 from infra.throttle import Network
 from schemas.vocabulary import Role
 
 
-class DeskSettings(ServiceSettings):
+class DeskSettings(PushSettings):
     """Settings of `patriot desk`; each is `PATRIOT_<NAME>` in the environment."""
 
     #: Connections to PostgreSQL.

@@ -106,3 +106,31 @@ async def test_such_a_batch_at_the_end_of_a_partition_is_not_read_again_by_its_n
     assert await effects_of(pool, name) == sent
     assert metrics.OUT_OF_RANGE.labels(name)._value.get() == 0, "nothing was set back"
     assert metrics.DEAD_LETTERS.labels(name, "unreadable")._value.get() == 1
+
+
+async def test_a_client_that_is_broken_itself_is_replaced_and_good_records_are_not_set_aside(
+    stack: Stack, pool: Pool, name: str
+) -> None:
+    bootstrap = stack.kafka.bootstrap
+    await make_topic(bootstrap, name, partitions=2)
+    consumer = Consumer(Counted(name, [name]), pool, options(bootstrap))
+    async with producing(bootstrap) as producer, consuming(consumer):
+        sent = await send(producer, name, 20)
+        await until_effects(pool, name, 20)
+        await _break_client(consumer)
+        sent += await send(producer, name, 20)
+        await until_effects(pool, name, 40)
+    assert sorted(await effects_of(pool, name)) == sorted(sent)
+    assert await letters_of(pool, name) == []
+
+
+async def _break_client(consumer: Consumer) -> None:
+    """As when a background task of aiokafka ends with an error of its own: the client raises it at every read."""
+
+    async def end() -> None:
+        raise AttributeError("'NoneType' object has no attribute 'send'")
+
+    assert consumer._member is not None
+    coordinator = consumer._member.reader._consumer._coordinator
+    coordinator._coordination_task.cancel()
+    coordinator._coordination_task = asyncio.create_task(end())

@@ -9,6 +9,7 @@ from aiokafka.record.util import calc_crc32c
 
 from dispatcher import metrics
 from dispatcher.consumer import Consumer
+from dispatcher.supervise import Supervised
 from infra.kafka import stop_quietly
 from infra.kafka_raw_batch import read_raw_batch
 from infra.local.stack import Stack
@@ -114,12 +115,20 @@ async def test_a_client_that_is_broken_itself_is_replaced_and_good_records_are_n
     bootstrap = stack.kafka.bootstrap
     await make_topic(bootstrap, name, partitions=2)
     consumer = Consumer(Counted(name, [name]), pool, options(bootstrap))
-    async with producing(bootstrap) as producer, consuming(consumer):
-        sent = await send(producer, name, 20)
-        await until_effects(pool, name, 20)
-        await _break_client(consumer)
-        sent += await send(producer, name, 20)
-        await until_effects(pool, name, 40)
+    stop = asyncio.Event()
+    task = asyncio.create_task(Supervised(name, consumer.run).run(stop))
+    try:
+        async with producing(bootstrap) as producer:
+            sent = await send(producer, name, 20)
+            await until_effects(pool, name, 20)
+            await _break_client(consumer)
+            sent += await send(producer, name, 20)  # still read: that read was under way
+            await until_effects(pool, name, 40)
+            sent += await send(producer, name, 20)
+            await until_effects(pool, name, 60)
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 20)
     assert sorted(await effects_of(pool, name)) == sorted(sent)
     assert await letters_of(pool, name) == []
 

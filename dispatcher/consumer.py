@@ -22,7 +22,7 @@ from dispatcher.breaker import Breaker
 from dispatcher.effects import Effects
 from dispatcher.mirror import Mirror
 from dispatcher.offset_store import Mark
-from dispatcher.ownership import Ownership, TopicIds
+from dispatcher.ownership import Ownership, Stray, TopicIds
 from dispatcher.reader import OutOfRange, Reader, Records, Unreadable
 from dispatcher.settling import Limits, Settler, Unavailable, connected
 from dispatcher.supervise import pause
@@ -30,7 +30,7 @@ from dispatcher.unpack import Refused, Unpacker
 from infra import failpoints
 from infra.kafka import start_consumer, stop_quietly
 from infra.kafka_access import KafkaAccess, sentence
-from infra.kafka_raw_batch import read_raw_batch
+from infra.kafka_raw_batch import find_unreadable
 from infra.kafka_topic_id import topic_ids
 from infra.postgres import ANY_FAILURE, Pool, backoff
 from schemas import topics
@@ -184,9 +184,10 @@ class Consumer:
             return
         except Unreadable as found:
             tp, generation = found.partition, ownership.generation
-            raw = await read_raw_batch(self._options.kafka, tp.topic, tp.partition, found.offset)
-            if raw is not None:
-                await settler.set_unreadable_aside(found, raw, generation)
+            unreadable = await find_unreadable(self._options.kafka, tp.topic, tp.partition, found.offset)
+            if unreadable is None:
+                raise Stray(f"the records are good, and the client cannot read them: {found.error!r}") from found.error
+            await settler.set_unreadable_aside(tp, *unreadable, generation)
             return
         if not records:
             return

@@ -10,7 +10,7 @@ from infra.postgres import Connection
 from schemas.envelope import Envelope
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One record of Kafka, decoded and typed."""
 
     envelope: Envelope

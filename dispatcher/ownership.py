@@ -33,7 +33,7 @@ TopicIds = Callable[[Sequence[str]], Awaitable[Mapping[str, UUID]]]
 
 
 class Stray(Exception):
-    """The client delivered what it was not asked for; only a new one can be trusted."""
+    """The client does what it must not, or no longer what it must; only a new one can be trusted."""
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
-from dispatcher.ownership import Ownership
+from dispatcher.ownership import Ownership, Stray
 from infra.kafka import is_of_the_bytes, must_fetch
 
 Records = Mapping[TopicPartition, Sequence[ConsumerRecord]]
@@ -84,7 +84,8 @@ class Reader:
         self._ownership.resume()
 
     async def _find_unreadable(self) -> None:
-        """Raise `Unreadable` for the first partition whose next record is; all before it is settled."""
+        """Raise `Unreadable` for the first partition whose next record is, all before it being settled; `Stray` when it
+        is none of them, and yet reading failed twice."""
         async with asyncio.timeout(_LIMIT_S):
             ends = await self._consumer.end_offsets(list(self._ownership.owned))
         for tp, owned in list(self._ownership.owned.items()):
@@ -103,3 +104,4 @@ class Reader:
             finally:
                 if tp in self._ownership.owned:
                     self._ownership.rewind()
+        raise Stray("the client raises, and at no partition's record")

@@ -11,6 +11,7 @@ from typing import Final
 
 import asyncpg
 import structlog
+from aiokafka import TopicPartition
 
 from dispatcher import dead_letter_store, metrics
 from dispatcher.batch import Batch, Item, batch_of, write
@@ -21,7 +22,6 @@ from dispatcher.fault import Fault, fault_of
 from dispatcher.mirror import Mirror
 from dispatcher.offset_store import Fenced
 from dispatcher.ownership import Ownership
-from dispatcher.reader import Unreadable
 from dispatcher.unpack import Refused
 from infra import failpoints
 from infra.kafka_raw_batch import RawBatch
@@ -210,9 +210,8 @@ class Settler:
         for received_at, times in waited.items():
             metrics.RECEIVED_TO_COMMIT.observe(self.name, now - received_at.timestamp(), times)
 
-    async def set_unreadable_aside(self, found: Unreadable, raw: RawBatch, generation: int) -> None:
-        """Keep the bytes of a batch that the client cannot take apart, and read on behind it."""
-        tp = found.partition
+    async def set_unreadable_aside(self, tp: TopicPartition, raw: RawBatch, error: Exception, generation: int) -> None:
+        """Keep the bytes of a batch that the client cannot take apart, for this error, and read on behind it."""
         owned = self._ownership.owned.get(tp)
         if generation != self._ownership.generation or owned is None:
             return
@@ -225,9 +224,16 @@ class Settler:
             value=raw.content,
             headers=(),
             reason=dead_letter_store.UNREADABLE,
-            detail=f"offsets {raw.base_offset} to {raw.next_offset - 1}: {type(found.error).__name__}: {found.error}",
+            detail=f"offsets {raw.base_offset} to {raw.next_offset - 1}: {type(error).__name__}: {error}",
         )
-        log.error("batch_unreadable", consumer=self.name, topic=tp.topic, partition=tp.partition, offset=found.offset)
+        log.error(
+            "batch_unreadable",
+            consumer=self.name,
+            topic=tp.topic,
+            partition=tp.partition,
+            offset=raw.base_offset,
+            error=type(error).__name__,
+        )
         try:
             until = {tp: raw.newest} if raw.newest is not None else {}
             await self._write(Batch([], [letter], {tp: raw.next_offset}, until), generation)
@@ -236,8 +242,8 @@ class Settler:
         except Fenced:
             await self._ownership.look_again()
             return
-        except Exception as error:
-            self._fault(error, 1)
+        except Exception as failed:
+            self._fault(failed, 1)
             await self._rest(1.0)  # it is found again at the next read
         else:
             self.trouble = None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -47,13 +47,13 @@ class TelemetryIntake:
         """Keep the readings, bring each device up to date, and write what its turns mean for incidents."""
         traffic: list[tuple[TrafficReading, datetime]] = []
         beats: list[tuple[WifiReading, datetime]] = []
+        self._hear(messages)
+        # By its type's name: asking each value whether it is one takes as long as sorting it.
         for message in messages:
-            if message.received_at is not self._last_heard:
-                self._hear(message.received_at)
-            if isinstance(message.value, TrafficReading):
-                traffic.append((message.value, message.received_at))
-            elif isinstance(message.value, WifiReading):
-                beats.append((message.value, message.received_at))
+            if message.envelope.type == TRAFFIC_OBSERVED:
+                traffic.append((cast(TrafficReading, message.value), message.received_at))
+            else:
+                beats.append((cast(WifiReading, message.value), message.received_at))
         # By the device's clock: a late reading of a batch is no late one.
         traffic.sort(key=lambda reading: reading[0].observed_at)
         beats.sort(key=lambda reading: reading[0].observed_at)
@@ -127,10 +127,15 @@ class TelemetryIntake:
         await self._save_nodes(connection, nodes, known, await device_turns.write(connection, turns, now))
         return len(nodes)
 
-    def _hear(self, received_at: datetime) -> None:
-        if self._last_heard is None or received_at - self._last_heard > SUSPECT_AFTER:
-            self._listening_since = received_at
-        self._last_heard = max(received_at, self._last_heard or received_at)
+    def _hear(self, messages: Sequence[Message]) -> None:
+        last = max(message.received_at for message in messages)
+        if self._last_heard is None or last - self._last_heard > SUSPECT_AFTER:
+            # There was a gap before these messages, or is one among them.
+            for received_at in sorted({message.received_at for message in messages}):
+                if self._last_heard is None or received_at - self._last_heard > SUSPECT_AFTER:
+                    self._listening_since = received_at
+                self._last_heard = max(received_at, self._last_heard or received_at)
+        self._last_heard = max(last, self._last_heard or last)
 
     async def _save_sensors(
         self,

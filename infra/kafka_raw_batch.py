@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Final
 
 from aiokafka import TopicPartition
+from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
 from aiokafka.errors import KafkaError, LeaderNotAvailableError, for_code
 from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 
 from infra.kafka import raw_client, time_of
@@ -20,7 +22,10 @@ _HEAD: Final = struct.Struct(">qiibIhiqq")
 _BEFORE_LENGTH: Final = 12
 #: The checksum is that of what lies behind it.
 _CHECKED: Final = 21
-_READ_COMMITTED: Final = 1
+#: The lower byte of the attributes, and its bits for a batch that may hold nothing for a reader.
+_ATTRIBUTES: Final = 22
+_TRANSACTIONAL: Final = 0x10
+_CONTROL: Final = 0x20
 _MAX_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -34,6 +39,47 @@ class RawBatch:
     #: The time of its newest record, the broker's where the topic says LogAppendTime; None where the batch is damaged,
     #: for then it could be any.
     newest: datetime | None = None
+
+    @property
+    def may_be_empty(self) -> bool:
+        """The end of a transaction, or part of one, which may have been aborted: a reader may be shown none of it."""
+        return bool(self.content[_ATTRIBUTES] & (_TRANSACTIONAL | _CONTROL))
+
+    def fault(self) -> Exception | None:
+        """What aiokafka raises when it takes just these bytes apart; None when they are good."""
+        try:
+            for _ in PartitionRecords(
+                TopicPartition("", 0),
+                MemoryRecords(self.content),
+                [],
+                self.base_offset,
+                None,
+                None,
+                True,
+                READ_COMMITTED,
+            ):
+                pass
+        except Exception as error:
+            return error
+        return None
+
+
+async def find_unreadable(
+    kafka: KafkaAccess | str, topic: str, partition: int, offset: int
+) -> tuple[RawBatch, Exception] | None:
+    """The batch at or behind `offset` that a reader who stands there cannot get past, and why; None when the next
+    records can be read: then it was no fault of theirs.
+
+    A client that is broken itself (a background task of aiokafka has ended, say) raises at every read, and by its error
+    alone good records would be taken for bad ones. Raises as `read_raw_batch` does.
+    """
+    while (batch := await read_raw_batch(kafka, topic, partition, offset)) is not None:
+        if (fault := batch.fault()) is not None:
+            return batch, fault
+        if not batch.may_be_empty:
+            return None
+        offset = batch.next_offset
+    return None
 
 
 async def read_raw_batch(
@@ -49,7 +95,7 @@ async def read_raw_batch(
         if leader is None or leader == -1:
             raise LeaderNotAvailableError(topic)
         wanted = [(topic, [(partition, offset, _MAX_BYTES)])]
-        answer = await client.send(leader, FetchRequest(1000, 1, _MAX_BYTES, _READ_COMMITTED, wanted, rack_id=""))
+        answer = await client.send(leader, FetchRequest(1000, 1, _MAX_BYTES, READ_COMMITTED, wanted, rack_id=""))
     for _, partitions in answer.topics:
         for _, error_code, *_, content in partitions:
             if error_code:

@@ -180,6 +180,11 @@ async def within(pool: Pool, seconds: float) -> AsyncIterator[Connection]:
         cut = loop.call_at(deadline, connection.terminate)
         try:
             yield connection
+        except AttributeError as error:
+            # Cut between two steps of one statement, asyncpg stumbles over a protocol that is gone.
+            if loop.time() < deadline:
+                raise
+            raise asyncpg.ConnectionDoesNotExistError(f"the connection was cut after {seconds} s") from error
         finally:
             cut.cancel()
 

@@ -1,9 +1,9 @@
 """The envelope of every Kafka record: CloudEvents 1.0 in binary mode, with a W3C traceparent."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -20,7 +20,7 @@ class EnvelopeError(ValueError):
     """A record without the headers that every record has; the message is one sentence and names no value."""
 
 
-class Envelope(msgspec.Struct, frozen=True):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """What a record says about itself."""
 
     id: str
@@ -67,24 +67,25 @@ def write(envelope: Envelope) -> Headers:
 
 
 _REQUIRED: Final = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time")
-_READ: Final = ("ce_id", "ce_type", "ce_source", "ce_time", "ce_subject", "traceparent")
 _SPEC_VERSION: Final = SPEC_VERSION.encode()
 _MAX_ID: Final = 200
 
 
 def read(headers: Sequence[tuple[str, bytes | None]]) -> Envelope:
     """The envelope of a record. Raises `EnvelopeError` when a required header is missing or not what it should be."""
-    found = dict(headers)
-    for name in _REQUIRED:
-        if not found.get(name):
-            raise EnvelopeError(f"header {name} is missing")
-    if found["ce_specversion"] != _SPEC_VERSION:
-        raise EnvelopeError("ce_specversion is not 1.0")
+    found: dict[str, Any] = dict(headers)
+    # Each reading comes through here: one way for what is as it should be, and the reason is looked for afterwards.
     try:
-        event_id, kind, source, said_time, subject, traceparent = [(found.get(name) or b"").decode() for name in _READ]
-    except UnicodeDecodeError as error:
-        name = next(name for name in _READ if found.get(name) == error.object)
-        raise EnvelopeError(f"header {name!r} is not UTF-8") from error
+        version, event_id, said_time = found["ce_specversion"], found["ce_id"].decode(), found["ce_time"].decode()
+        kind, source = found["ce_type"].decode(), found["ce_source"].decode()
+        subject = (found.get("ce_subject") or b"").decode()
+        traceparent = (found.get("traceparent") or b"").decode()
+    except (KeyError, AttributeError, UnicodeDecodeError) as error:
+        raise EnvelopeError(_trouble(found)) from error
+    if not (version and event_id and said_time and kind and source):
+        raise EnvelopeError(_trouble(found))
+    if version != _SPEC_VERSION:
+        raise EnvelopeError("ce_specversion is not 1.0")
     if len(event_id) > _MAX_ID or "\x00" in event_id:
         raise EnvelopeError("ce_id is not an id")
     try:
@@ -94,3 +95,16 @@ def read(headers: Sequence[tuple[str, bytes | None]]) -> Envelope:
     if time.tzinfo is None:
         raise EnvelopeError("ce_time has no offset")
     return Envelope(event_id, kind, source, subject, time, traceparent or new_traceparent())
+
+
+def _trouble(found: Mapping[str, bytes | None]) -> str:
+    """Which header is missing, or no text."""
+    for name in _REQUIRED:
+        if not found.get(name):
+            return f"header {name} is missing"
+    for name, value in found.items():
+        try:
+            (value or b"").decode()
+        except UnicodeDecodeError:
+            return f"header {name!r} is not UTF-8"
+    raise AssertionError("nothing is wrong with these headers")

@@ -10,7 +10,7 @@ Speed = Annotated[float, Meta(ge=0, le=300, description="km/h")]
 Share = Annotated[float, Meta(ge=0, le=1, description="share of the time the loop is occupied, 0 to 1")]
 
 
-class TrafficReading(Inbound, frozen=True, tag_field="kind", tag="traffic"):
+class TrafficReading(Inbound, frozen=True, gc=False, tag_field="kind", tag="traffic"):
     """One reading of a road sensor, as sent."""
 
     sensor_id: DeviceId
@@ -25,7 +25,7 @@ class TrafficReading(Inbound, frozen=True, tag_field="kind", tag="traffic"):
     direction: Line | None = None
 
 
-class WifiReading(Inbound, frozen=True, tag_field="kind", tag="wifi"):
+class WifiReading(Inbound, frozen=True, gc=False, tag_field="kind", tag="wifi"):
     """One heartbeat of a public wifi node, as sent. Counts of clients only, never an address."""
 
     node_id: DeviceId
@@ -42,11 +42,13 @@ class WifiReading(Inbound, frozen=True, tag_field="kind", tag="wifi"):
 Reading = TrafficReading | WifiReading
 
 
-class TrafficObserved(TrafficReading, frozen=True, forbid_unknown_fields=False, tag_field="kind", tag="traffic"):
+class TrafficObserved(
+    TrafficReading, frozen=True, gc=False, forbid_unknown_fields=False, tag_field="kind", tag="traffic"
+):
     """Value of `id.bekasi.telemetry.traffic-observed.v1`: the reading, open to fields of a later release."""
 
 
-class WifiObserved(WifiReading, frozen=True, forbid_unknown_fields=False, tag_field="kind", tag="wifi"):
+class WifiObserved(WifiReading, frozen=True, gc=False, forbid_unknown_fields=False, tag_field="kind", tag="wifi"):
     """Value of `id.bekasi.telemetry.wifi-observed.v1`: the heartbeat, open to fields of a later release."""
 
 

@@ -10,15 +10,13 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from infra.kafka import is_of_the_bytes, must_fetch
-from infra.kafka_raw_batch import RawBatch, read_raw_batch
+from infra.kafka_raw_batch import find_unreadable
 
 #: Seconds without a step forward after which Kafka counts as away.
 ANSWER_S: Final = 30.0
 _WAIT_MS: Final = 500
 #: Records read one by one to come to the very batch that cannot be read; some thousand are in one fetch.
 _CAREFULLY: Final = 2_000
-#: Of a batch: the low byte of its attributes, and there the bit of those that only end a transaction.
-_ATTRIBUTES, _CONTROL = 22, 0x20
 
 
 class TopicReader:
@@ -67,13 +65,11 @@ class TopicReader:
 
     async def _step_over(self, tp: TopicPartition, place: int) -> int:
         """Where reading goes on."""
-        batch = await read_raw_batch(self._kafka, tp.topic, tp.partition, place)
-        if batch is None:
-            raise KafkaError(f"{tp.topic}/{tp.partition} has nothing at {place}")
-        if not _is_control(batch):
-            self.skipped.append(f"{tp.topic}/{tp.partition} at {place}")
+        found = await find_unreadable(self._kafka, tp.topic, tp.partition, place)
+        if found is None:
+            raise KafkaError(
+                f"the client cannot read {tp.topic}/{tp.partition} at {place}, though its records are good"
+            )
+        batch, _ = found
+        self.skipped.append(f"{tp.topic}/{tp.partition} at {batch.base_offset}")
         return batch.next_offset
-
-
-def _is_control(batch: RawBatch) -> bool:
-    return bool(batch.content[_ATTRIBUTES] & _CONTROL)

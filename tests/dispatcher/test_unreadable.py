@@ -9,6 +9,7 @@ from aiokafka.record.util import calc_crc32c
 
 from dispatcher import metrics
 from dispatcher.consumer import Consumer
+from dispatcher.supervise import Supervised
 from infra.kafka import stop_quietly
 from infra.kafka_raw_batch import read_raw_batch
 from infra.local.stack import Stack
@@ -106,3 +107,39 @@ async def test_such_a_batch_at_the_end_of_a_partition_is_not_read_again_by_its_n
     assert await effects_of(pool, name) == sent
     assert metrics.OUT_OF_RANGE.labels(name)._value.get() == 0, "nothing was set back"
     assert metrics.DEAD_LETTERS.labels(name, "unreadable")._value.get() == 1
+
+
+async def test_a_client_that_is_broken_itself_is_replaced_and_good_records_are_not_set_aside(
+    stack: Stack, pool: Pool, name: str
+) -> None:
+    bootstrap = stack.kafka.bootstrap
+    await make_topic(bootstrap, name, partitions=2)
+    consumer = Consumer(Counted(name, [name]), pool, options(bootstrap))
+    stop = asyncio.Event()
+    task = asyncio.create_task(Supervised(name, consumer.run).run(stop))
+    try:
+        async with producing(bootstrap) as producer:
+            sent = await send(producer, name, 20)
+            await until_effects(pool, name, 20)
+            await _break_client(consumer)
+            sent += await send(producer, name, 20)  # still read: that read was under way
+            await until_effects(pool, name, 40)
+            sent += await send(producer, name, 20)
+            await until_effects(pool, name, 60)
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 20)
+    assert sorted(await effects_of(pool, name)) == sorted(sent)
+    assert await letters_of(pool, name) == []
+
+
+async def _break_client(consumer: Consumer) -> None:
+    """As when a background task of aiokafka ends with an error of its own: the client raises it at every read."""
+
+    async def end() -> None:
+        raise AttributeError("'NoneType' object has no attribute 'send'")
+
+    assert consumer._member is not None
+    coordinator = consumer._member.reader._consumer._coordinator
+    coordinator._coordination_task.cancel()
+    coordinator._coordination_task = asyncio.create_task(end())

@@ -42,7 +42,10 @@ _MAY_GROW_BYTES: Final = 48 * 2**20
 
 
 async def terminated(field: Field, rng: Random) -> float:
-    """One of two nodes ends in good order: its clients resume on the other one, each when it was told to come back."""
+    """One of two nodes ends in good order: its clients resume on the other one, each when it was told to come back.
+
+    The longest absence of one of them counts as part of the recovery.
+    """
     other = Service("feed", field.folder, "PATRIOT_FEED_PORT", field.environment)
     with other:
         await field.start(other)
@@ -52,10 +55,10 @@ async def terminated(field: Field, rng: Random) -> float:
             for onlooker in onlookers:
                 await watching.enter_async_context(onlooker)
             await asyncio.gather(*(onlooker.until_whole() for onlooker in onlookers))
-            since = asyncio.get_running_loop().time()
             if (code := await field.stop(field.feed)) != 0:
                 _wrong(field, f"the feed ended with {code} after SIGTERM")
-            await asyncio.gather(*(onlooker.until_whole() for onlooker in onlookers))
+            await asyncio.gather(*(onlooker.until_whole(comings=2) for onlooker in onlookers))
+            longest = max(onlooker.away_s for onlooker in onlookers)
             for onlooker in onlookers:
                 # What it knows is compared at the end, when the board stands still, with others of its kind.
                 found = await onlooker.findings(nodes[1], 0)
@@ -66,7 +69,7 @@ async def terminated(field: Field, rng: Random) -> float:
                 _wrong(field, f"hints are not spread: {sorted(hints)}")
         # Whoever watches the whole scenario waits for this one.
         await field.start(field.feed)
-    return since
+    return asyncio.get_running_loop().time() - longest
 
 
 async def stalled(field: Field, rng: Random) -> None:

@@ -1,8 +1,9 @@
-"""The machine itself: no room for photos and keys, no room for Kafka, a clock two hours off."""
+"""The machine itself: no room for photos and keys, for Kafka, for PostgreSQL, a clock two hours off."""
 
 import asyncio
 import io
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from random import Random
 from typing import Final
 
 import httpx
+import psutil
 from PIL import Image
 
 from tests.faults.field import PATIENCE_S, Field
@@ -95,6 +97,33 @@ async def no_room_for_kafka(field: Field, rng: Random) -> None:
     await kafka.start()
 
 
+async def no_room_for_postgresql(field: Field, rng: Random) -> None:
+    """The server can write nothing, not even its log: it panics and may end. With room again it recovers."""
+    postgres = field.stack.postgres
+    assert postgres.child is not None
+    server = psutil.Process(postgres.child.pid)
+    _limit_family(server, "0")
+    await asyncio.sleep(_FULL_S)
+    if postgres.child.returncode is None:
+        _limit_family(server, "unlimited")
+        await asyncio.sleep(1)
+    if postgres.child.returncode is not None:
+        await postgres.start()
+
+
+def _limit_family(server: psutil.Process, size: str) -> None:
+    """The same for a server of another account and its processes; some may have ended when their turn comes."""
+    of_another = server.uids().real != os.getuid()
+    who = {"user": server.uids().real, "group": server.gids().real, "extra_groups": []} if of_another else {}
+    for process in (server, *server.children(recursive=True)):
+        subprocess.run(
+            ["prlimit", f"--pid={process.pid}", f"--fsize={size}:"],
+            check=process is server,
+            capture_output=True,
+            **who,
+        )
+
+
 def _shifted(which: str, seconds: int) -> Fault:
     """One service's clock is wrong; the others, Kafka and PostgreSQL go right."""
 
@@ -122,5 +151,6 @@ def _clock(folder: Path) -> Path:
 FAULTS: Final = [
     Fault("no room for photos and keys", 5, no_room_for_photos),
     Fault("no room for kafka", 15, no_room_for_kafka),
+    Fault("no room for postgresql", 15, no_room_for_postgresql),
     *(_shifted(which, sign * _TWO_HOURS_S) for which in ("dispatcher", "desk", "feed") for sign in (1, -1)),
 ]

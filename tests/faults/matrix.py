@@ -10,6 +10,7 @@ from tests.faults.scenario import Fault
 _ROOMS: Final = (
     "process_faults",
     "message_faults",
+    "replay_faults",
     "kafka_faults",
     "three_brokers",
     "postgres_faults",

@@ -121,10 +121,10 @@ class Onlooker:
             absences.append(time.monotonic() - self._lost_at)
         return max(absences, default=0.0)
 
-    async def until_whole(self, patience: float = 30.0) -> None:
-        """Wait until it has every channel's state."""
+    async def until_whole(self, patience: float = 30.0, comings: int = 1) -> None:
+        """Wait until it has every channel's state, and has come at least so often."""
         deadline = time.monotonic() + patience
-        while not self.whole:
+        while not self.whole or self.comings < comings:
             self._look_at_task()
             assert time.monotonic() < deadline, (
                 f"the {self.manner} client has no feed after {patience} s: {self.closes}"

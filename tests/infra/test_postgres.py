@@ -1,12 +1,13 @@
 """What a PostgreSQL that goes away looks like to a client: always one of `TRANSIENT`."""
 
 import asyncio
+import random
 from collections import Counter
 
 import asyncpg
 
 from infra.local.stack import Stack
-from infra.postgres import TRANSIENT, connect
+from infra.postgres import TRANSIENT, connect, open_pool, within
 
 _TERMINATE = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test-terminated'"
@@ -42,3 +43,21 @@ async def test_a_session_ended_at_any_moment_of_a_statement_is_transient(stack: 
         await asyncio.gather(*asking, return_exceptions=True)
         await killer.close()
     assert sum(ended.values()) > 100, ended
+
+
+async def test_a_connection_that_we_cut_at_any_moment_of_a_statement_is_transient(stack: Stack) -> None:
+    pool = await open_pool(stack.postgres.dsn, application="test-cut", size=2)
+    cut = 0
+    try:
+        for number in range(150):
+            async with pool.acquire() as connection:  # connecting is not what is cut
+                await connection.fetchval("SELECT 1")
+            try:
+                async with within(pool, random.uniform(0.0005, 0.004)) as connection:
+                    for more in range(1_000):
+                        await connection.fetchval(f"SELECT {number * 1_000 + more}")
+            except TRANSIENT:
+                cut += 1
+    finally:
+        await pool.close()
+    assert cut == 150

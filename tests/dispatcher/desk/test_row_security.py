@@ -315,9 +315,12 @@ async def test_a_login_that_is_not_the_roles_is_not_ready_and_says_why(
         dsn = f"postgresql://stranger:{PASSWORD}@{host}"
         async with open_office(dsn, tmp_path_factory.mktemp("stranger")) as other:
             answer = await (await other.anyone()).http.get("/readyz")
-            assert answer.status_code == 503
-            assert "does not let us work in our role" in answer.json()["missing"]["postgres"]
-        assert "patriot migrate" in sentence(RoleMissing("x"))
+            assert answer.status_code == 503 and "patriot migrate" in answer.json()["missing"]["postgres"]
+        pool = await open_pool(dsn, application="test", size=1, role=DATABASE_ROLE)
+        with pytest.raises(RoleMissing) as missing:
+            await pool.acquire()
+        assert "does not let us work in our role" in sentence(missing.value)
+        await close_pool(pool)
     finally:
         await office.pool.execute("DROP ROLE stranger")
 

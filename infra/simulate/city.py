@@ -48,7 +48,7 @@ SPOTS: Final[tuple[Spot, ...]] = (
 )
 
 #: How often which kind of scene begins, by weight.
-_MIX: Final[Sequence[tuple[Category, int]]] = (
+MIX: Final[Sequence[tuple[Category, int]]] = (
     (Category.TRAFFIC_JAM, 45),
     (Category.ILLEGAL_DUMPING, 25),
     (Category.ROAD_DAMAGE, 10),
@@ -100,7 +100,7 @@ class City:
 
     def begin_scene(self, now: float) -> Scene:
         """A new scene somewhere; one to four citizens will see it."""
-        category = self.rng.choices([c for c, _ in _MIX], [w for _, w in _MIX])[0]
+        category = self.rng.choices([c for c, _ in MIX], [w for _, w in MIX])[0]
         spot = self.rng.choice(SPOTS)
         lat, lon = near(self.rng, spot.lat, spot.lon, 250)
         shortest, longest = _MINUTES.get(category, (10, 30))

@@ -106,7 +106,7 @@ class Asking:
         candidates = await choosing.candidates(
             self._connection, officer.agency, self._now, self.team, only=officer.username
         )
-        found = recommend(candidates, replace(self._task(), skills=frozenset()), self._now)
+        found = recommend(candidates, replace(self._task(), skills=frozenset()))
         if not found.ranked:
             return found.shortfalls
         choice = Choice(officer.username, (f"dipilih oleh {actor}", *found.ranked[0].because))
@@ -269,9 +269,9 @@ class Asking:
         task = replace(self._task(), officers=count, skills=frozenset(current.skills))
         for _ in range(_TRIES):
             candidates = await choosing.candidates(
-                self._connection, current.agency, self._now, self.team, refused=refused
+                self._connection, current.agency, self._now, self.team, skills=task.skills, refused=refused
             )
-            found = recommend(candidates, task, self._now, most=count)
+            found = recommend(candidates, task, most=count)
             names = {choice.username for choice in found.ranked}
             locked = await officer_store.select_for_update(self._connection, sorted(names | self._touched.keys()))
             free = [one for one in found.ranked if locked[one.username].status is OfficerStatus.AVAILABLE]

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from dispatcher import assignment_store, choosing, incident_store, offering_store, policy_store
+from dispatcher.choosing import Listed
 from dispatcher.decisions.incident import MAY
 from dispatcher.decisions.offering import OfferingState
 from dispatcher.decisions.recommend import Candidate, Choice, recommend
@@ -106,12 +107,13 @@ async def list_recommendations(request: Request) -> Response:
         team = await assignment_store.select_team(connection, incident_id)
         current = await offering_store.select(connection, incident_id)
         policy = await policy_store.live(connection)
+        task = task_of(incident, policy)
         candidates = []
         if incident.agency is not None:
             # a person who asks again begins a new round, in which nobody is left out for a no
-            candidates = await choosing.candidates(connection, incident.agency, now, team)
-    task = task_of(incident, policy)
-    found = recommend(candidates, task, now, most=limit)
+            candidates = await choosing.candidates(connection, incident.agency, now, team, skills=task.skills)
+        found = recommend(candidates, task, most=limit)
+        listed = await choosing.select_listed(connection, [choice.username for choice in found.ranked])
     known = {one.username: one for one in candidates}
     return private(
         Recommendations(
@@ -121,7 +123,7 @@ async def list_recommendations(request: Request) -> Response:
             officers=task.officers,
             skills=tuple(sorted(task.skills)),
             reach_minutes=round(task.reach.total_seconds() / 60) if task.reach else None,
-            items=tuple(_row(choice, known[choice.username]) for choice in found.ranked),
+            items=tuple(_row(choice, known[choice.username], listed[choice.username]) for choice in found.ranked),
             shortfalls=tuple(
                 ShortfallRow(cause=str(one.cause), count=one.count, detail=one.words, because=one.because)
                 for one in found.shortfalls
@@ -140,19 +142,19 @@ async def list_recommendations(request: Request) -> Response:
     )
 
 
-def _row(choice: Choice, one: Candidate) -> RecommendedOfficer:
+def _row(choice: Choice, one: Candidate, shown: Listed) -> RecommendedOfficer:
     return RecommendedOfficer(
         officer_id=one.username,
-        name=one.name,
+        name=shown.name,
         fit=choice.fit,
         score=choice.score,
         travel_minutes=choice.travel_min,
-        position_at=one.position_at,
+        position_at=shown.position_at,
         on_shift=one.on_shift,
         kecamatan=one.area,
         open_offers=one.open_offers,
-        accepted_today=one.jobs_today,
-        skills=one.skills,
+        accepted_today=one.accepted_today,
+        skills=shown.skills,
         because=choice.because,
     )
 

@@ -31,7 +31,9 @@ from tests.bench.row import Goal, Row, Section
 TITLE: Final = "Recommendations"
 OFFICERS: Final = 2_000
 _AGENCY: Final = AgencyRef.parse("32.75/DISHUB")
-_PLACE: Final = (-6.2253, 107.0010)
+_TASK: Final = Task(
+    str(_AGENCY), -6.2253, 107.0010, "32.75.03", reach=timedelta(minutes=30), skills=frozenset({"derek"})
+)
 _GOAL_MS: Final = 20.0
 _LISTED: Final = 10
 
@@ -126,9 +128,10 @@ async def recommendation(database: Database) -> Recommendation:
     """Whom to send to one of the incidents."""
     async with database.snapshot() as connection:
         now = await connection.fetchval("SELECT clock_timestamp()")
-        candidates = await choosing.candidates(connection, _AGENCY, now, ())
-    task = Task(str(_AGENCY), *_PLACE, "32.75.03", timedelta(minutes=30), frozenset({"derek"}))
-    return recommend(candidates, task, now, most=_LISTED)
+        candidates = await choosing.candidates(connection, _AGENCY, now, (), skills=_TASK.skills)
+        found = recommend(candidates, _TASK, most=_LISTED)
+        await choosing.select_listed(connection, [choice.username for choice in found.ranked])
+    return found
 
 
 async def measure(database: Database, server: psutil.Process, repeats: int) -> Measured:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
@@ -51,7 +52,8 @@ def try_(file: Path, days: int, postgres_dsn: str) -> None:
     given = _read(file)
 
     async def work(connection: Connection) -> tuple[int, Trial, Findings]:
-        past, live = await rules_trial.read(connection, datetime.now(UTC) - timedelta(days=days))
+        since = datetime.now(UTC) - timedelta(days=days)
+        past, live = await rules_trial.read(lambda: nullcontext(connection), since)
         return live.rules.version, *await rules_trial.judge(past, live, given.rules)
 
     against, trial, findings = _do(postgres_dsn, work)

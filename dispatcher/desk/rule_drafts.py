@@ -129,7 +129,7 @@ async def try_draft(request: Request) -> Response:
     async with _trying:
         async with desk.database.connection() as connection:
             draft = await _draft_of(request, connection)
-            past, live = await rules_trial.read(connection, datetime.now(UTC) - timedelta(days=days))
+        past, live = await rules_trial.read(desk.database.connection, datetime.now(UTC) - timedelta(days=days))
         trial, findings = await rules_trial.judge(past, live, draft.rules)
         async with desk.database.transaction() as connection:
             await rules_store.mark_tried(connection, draft.id)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from dispatcher import rules_store
+from dispatcher import rules_store, rules_trial
 from dispatcher.decisions.rule import RuleSet
 from dispatcher.evaluate import command as evaluate
 from dispatcher.rules_cli import command
@@ -138,6 +138,21 @@ async def test_an_older_version_is_taken_back_as_a_new_one(office: Office, super
     assert (await routed(office, supervisor))["agency"] == "DISHUB"
     await supervisor.get("/rules/versions/999", 404)
     await supervisor.get("/rules/versions/x", 404)
+
+
+async def test_a_trial_reads_every_incident_once_however_they_are_parted(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [(await office.incident())["id"] for _ in range(5)]
+    # opened in one moment, all but the last
+    await office.pool.execute("UPDATE incident SET opened_at = '2026-11-20' WHERE id = ANY($1)", made[:4])
+    monkeypatch.setattr(rules_trial, "_PAGE", 2)
+    rows, _ = await rules_trial.read(office.pool.acquire, datetime(2026, 11, 1, tzinfo=UTC))
+    assert [row["id"] for row in rows] == [made[4], *sorted(made[:4], reverse=True)]
+    monkeypatch.setattr(rules_trial, "MOST_INCIDENTS", 4)
+    rows, _ = await rules_trial.read(office.pool.acquire, datetime(2026, 11, 1, tzinfo=UTC))
+    assert len(rows) == 4
+    assert not (await rules_trial.read(office.pool.acquire, datetime.now(UTC) + MINUTE))[0]
 
 
 async def test_what_is_wrong_with_a_draft_is_told_field_by_field(supervisor: Person) -> None:

@@ -87,10 +87,11 @@ async def _look_around(
                       WHERE incident_id IS NOT NULL GROUP BY incident_id) seen ON seen.incident_id = incident.id
          WHERE status NOT IN ('closed', 'rejected', 'merged', 'transferred')
            AND (cell, category) IN (SELECT * FROM unnest($1::bigint[], $2::text[]))
+           AND (last_report_at >= $5 OR seen.at >= $5)
         UNION ALL
         SELECT id, category, lat, lon, kecamatan, kelurahan, last_report_at, false
           FROM incident
-         WHERE status NOT IN ('closed', 'rejected', 'merged', 'transferred')
+         WHERE status NOT IN ('closed', 'rejected', 'merged', 'transferred') AND last_report_at >= $5
            AND cell IS NULL AND (kecamatan, category) IN (SELECT * FROM unnest($3::text[], $4::text[]))
         UNION ALL
         SELECT id, category, lat, lon, kecamatan, kelurahan, last_report_at, status = 'merged'

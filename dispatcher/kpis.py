@@ -1,6 +1,7 @@
 """The key figures of the wall: counted in SQL, sent when they change and once a minute."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -23,13 +24,18 @@ class Kpi:
     sql: str
 
 
-_UNSOLVED: Final = OPEN_STATUSES - {IncidentStatus.RESOLVED}
+def _listed(statuses: Iterable[IncidentStatus]) -> str:
+    return ", ".join(f"'{status}'" for status in sorted(statuses))
 
-#: In the queries $1 are the statuses that count as open, $2 those of them that are not resolved.
+
+_OPEN: Final = _listed(OPEN_STATUSES)
+#: Written out: the index `incident_unsolved_due` says the same list, and PostgreSQL must see that it does.
+_UNSOLVED: Final = _listed(OPEN_STATUSES - {IncidentStatus.RESOLVED})
+
 #: Null where it cannot be told: no nodes, nothing opened today, nothing due.
 KPIS: Final = (
-    Kpi("open_incidents", "count", "SELECT count(*) FROM incident WHERE status = ANY($1)"),
-    Kpi("overdue", "count", "SELECT count(*) FROM incident WHERE status = ANY($2) AND due_at < now()"),
+    Kpi("open_incidents", "count", f"SELECT count(*) FROM incident WHERE status IN ({_OPEN})"),  # noqa: S608
+    Kpi("overdue", "count", f"SELECT count(*) FROM incident WHERE status IN ({_UNSOLVED}) AND due_at < now()"),  # noqa: S608
     Kpi("triage_waiting", "count", "SELECT count(*) FROM incident WHERE status IN ('new', 'triage')"),
     Kpi("reports_last_hour", "count", "SELECT count(*) FROM report WHERE received_at > now() - interval '1 hour'"),
     Kpi("officers_available", "count", "SELECT count(*) FROM officer WHERE status = 'available'"),
@@ -55,14 +61,14 @@ KPIS: Final = (
     Kpi(
         "on_time_share",
         "share",
-        """
+        f"""
         SELECT count(*) FILTER (WHERE resolved_at <= due_at)::float8 / nullif(count(*), 0)
           FROM (SELECT resolved_at, due_at FROM incident
                  WHERE updated_at >= now() - interval '7 days'
                    AND resolved_at >= now() - interval '7 days' AND due_at IS NOT NULL
                  UNION ALL
-                SELECT NULL, due_at FROM incident WHERE status = ANY($2) AND due_at < now()) AS judged
-        """,
+                SELECT NULL, due_at FROM incident WHERE status IN ({_UNSOLVED}) AND due_at < now()) AS judged
+        """,  # noqa: S608
     ),
 )
 _COUNT_ALL: Final = "SELECT " + ", ".join(f"({kpi.sql})::float8 AS {kpi.name}" for kpi in KPIS) + ", now() AS at"
@@ -79,7 +85,7 @@ async def refresh(connection: Connection) -> int:
     Call it in a transaction; of several workers the second waits for the first, so a row's order is that of its time.
     """
     await lock(connection)
-    row = await connection.fetchrow(_COUNT_ALL, sorted(OPEN_STATUSES), sorted(_UNSOLVED))
+    row = await connection.fetchrow(_COUNT_ALL)
     sent = {old["name"]: old for old in await connection.fetch("SELECT name, value, at FROM kpi")}
     if row is None:
         return 0

@@ -108,3 +108,11 @@ async def test_key_figures_are_sent_when_they_change_and_after_a_minute(pool: Po
     assert share[1] < share[0]
     await pool.execute("DELETE FROM outbox")
     await pool.execute("DELETE FROM wifi_node WHERE id IN ('kpi-a', 'kpi-b')")
+
+
+async def test_what_is_overdue_is_counted_by_its_own_index_however_much_is_open(pool: Pool) -> None:
+    (overdue,) = [kpi for kpi in kpis.KPIS if kpi.name == "overdue"]
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        plan = await connection.fetch(f"EXPLAIN {overdue.sql}")
+    assert any("incident_unsolved_due" in row[0] for row in plan)

@@ -33,14 +33,20 @@ class Notifier:
         self._settings = settings
         self._lease = lease
         self._mailbox = Mailbox(settings.data_dir / "mailbox")
-        self.teller = Teller(pool, settings.urls, to_mailbox=settings.notify_mailbox)
+        self.teller = (
+            Teller(pool, to_browsers=False)
+            if settings.training
+            else Teller(pool, settings.urls, to_mailbox=settings.notify_mailbox)
+        )
         for channel in self.channels():
             for end in ("sent", "failed", "suppressed", "retried"):
                 metrics.NOTIFICATIONS.labels(channel.name, end)
 
     def channels(self) -> list[Channel]:
-        """Those that this city has."""
+        """Those that this city has; of a training city nothing leaves the machine, whatever it is told."""
         settings = self._settings
+        if settings.training:
+            return [self._mailbox]
         found: list[Channel] = [self._mailbox] if settings.notify_mailbox else []
         if settings.secret:
             contact = settings.public_url or "mailto:patriot@localhost"

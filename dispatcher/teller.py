@@ -76,10 +76,13 @@ class _Known:
 class Teller:
     """Any number of workers may have one."""
 
-    def __init__(self, pool: Pool, urls: Sequence[NotifyUrl] = (), *, to_mailbox: bool = True) -> None:
+    def __init__(
+        self, pool: Pool, urls: Sequence[NotifyUrl] = (), *, to_mailbox: bool = True, to_browsers: bool = True
+    ) -> None:
         self._pool = pool
         self._urls = urls
         self._to_mailbox = to_mailbox
+        self._to_browsers = to_browsers
 
     async def tell(self, most: int = MOST) -> int:
         """Make notifications of the oldest moves in one transaction, or if that fails of each in one of its own;
@@ -207,7 +210,7 @@ class Teller:
         if self._to_mailbox and (reporter is None or email or phone):
             found.append(mailbox.NAME)
         subscriber = notice.receiver if reporter is None else subscription_store.of_code(reporter.report.tracking_code)
-        if subscriber in known.pushed:
+        if self._to_browsers and subscriber in known.pushed:
             found.append(web_push.NAME)
         own = [url for url in self._urls if url.personal and url.audience is notice.audience]
         return found + [url.name for url in own if url.reaches(email=email, phone=phone, username=reporter is None)]

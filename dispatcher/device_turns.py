@@ -41,7 +41,8 @@ async def write(connection: Connection, turns: Sequence[Turn], now: datetime) ->
         [turn.sighting for turn in turns if turn.sighting],
         also={incident_id for incident_id in belongs.values() if incident_id},
     )
-    casebook = Casebook(candidates, await policy_store.live(connection))
+    policy = await policy_store.live(connection)
+    casebook = Casebook(candidates, policy)
     seen_by: dict[str, set[str]] = {}
     on = await telemetry_store.devices_on(connection, [candidate.incident.id for candidate in candidates])
     for incident_id, devices in on.items():
@@ -67,7 +68,7 @@ async def write(connection: Connection, turns: Sequence[Turn], now: datetime) ->
             )
             if change:
                 casebook.note(change)
-    await incident_store.save(connection, casebook.changes)
+    await incident_store.save(connection, casebook.changes, policy)
     return belongs
 
 

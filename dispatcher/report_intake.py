@@ -50,7 +50,7 @@ class ReportIntake:
             PlacedReport(report, casebook.take(sighting, now), sighting.located, message.received_at)
             for (report, message), sighting in zip(reports, sightings, strict=True)
         ]
-        await incident_store.save(connection, casebook.changes)
+        await incident_store.save(connection, casebook.changes, policy)
         await report_store.insert(connection, placed)
 
     async def _new_reports(

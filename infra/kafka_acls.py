@@ -34,6 +34,7 @@ _LITERAL, _PREFIXED, _ALLOW = 3, 4, 3
 _OURS: Final = "bekasi."
 _TAKEN_IN: Final = (topics.REPORT, topics.CONTACT, topics.TELEMETRY)
 _SENT_OUT: Final = (topics.INCIDENT, topics.ASSIGNMENT, topics.FEED, *topics.DEAD_LETTERS)
+_SERVICES: Final[tuple[Service, ...]] = ("ingest", "dispatcher", "feed")
 _READ: Final = (Operation.READ, Operation.DESCRIBE)
 _WRITE: Final = (Operation.WRITE, Operation.DESCRIBE)
 
@@ -60,6 +61,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("dispatcher", "group", topics.DISPATCHER_GROUP, _READ),
     Rule("dispatcher", "transactional-id", "relay-", _WRITE, prefixed=True),
     Rule("feed", "topic", topics.FEED.name, _READ),
+    # whether the topics are those of a training city
+    *(Rule(service, "topic", topics.TRAINING.name, (Operation.DESCRIBE,)) for service in _SERVICES),
     # `patriot kafka topics` and `patriot doctor`
     Rule(
         "operator",
@@ -70,7 +73,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule("operator", "cluster", "kafka-cluster", (Operation.DESCRIBE_CONFIGS,)),
 )
-SERVICES: Final[tuple[Service, ...]] = ("ingest", "dispatcher", "feed", "operator")
+SERVICES: Final[tuple[Service, ...]] = (*_SERVICES, "operator")
 
 
 def commands(users: Mapping[Service, str], server: str) -> Iterator[str]:

@@ -50,6 +50,7 @@ Actor = Coroutine[None, None, None]
 @click.option("--reports-per-minute", default=6.0, show_default=True, type=click.FloatRange(0.01, 100_000))
 @click.option(
     "--speed",
+    envvar="PATRIOT_SIMULATION_SPEED",
     default=20.0,
     show_default=True,
     type=click.FloatRange(0.1, 1_000),

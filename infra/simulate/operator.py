@@ -14,7 +14,7 @@ _LOOK_EVERY_MIN: Final = 2.0
 #: What nobody has taken up after so many looks is settled by telephone.
 _LOOKS_BEFORE_PHONE: Final = 25
 _SAME_EVENT_M: Final = 120.0
-_CLOSE_SHARE: Final = 0.1
+_CLOSE_SHARE: Final = 0.02
 _NOTE_SHARE: Final = 0.04
 _REROUTE_SHARE: Final = 0.02
 

@@ -21,7 +21,7 @@ from infra.postgres import OtherCity, close_pool, connect, open_pool
 from infra.topics_admin import ensure_topics
 from schemas import topics
 from tests.city import City, start_city, stop_city
-from tests.people import Citizen, Json, Staff, Wall
+from tests.people import Citizen, Json, Staff, Wall, until
 
 COMMAND = [sys.executable, "-m", "infra.local.cli"]
 PLACE = {"lat": -6.2383, "lon": 106.9926}
@@ -30,8 +30,9 @@ PAGES = ("/", "/track/NONE", "/wall", "/officer")
 
 @pytest.fixture(scope="module")
 def training(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
-    """`patriot up --training`, as a user starts it."""
-    running = start_city(tmp_path_factory.mktemp("training"), COMMAND, dict(os.environ), "--training")
+    """`patriot up --training --simulate`, as a user starts it; its day passes a hundred times as fast as ours."""
+    environment = {**os.environ, "PATRIOT_SIMULATION_SPEED": "100"}
+    running = start_city(tmp_path_factory.mktemp("training"), COMMAND, environment, "--training", "--simulate")
     yield running
     stop_city(running)
 
@@ -120,6 +121,21 @@ async def test_a_service_refuses_what_belongs_to_the_other_kind_of_city(training
         with pytest.raises(KafkaRefuses, match="--training"):
             await ensure_topics(bootstrap, embedded=True, training=ours)
         await stop_quietly(await start_producer(KafkaAccess(bootstrap, training=not ours), "test"))
+
+
+async def test_the_simulated_city_works_from_the_report_to_the_answer(training: City) -> None:
+    async with Staff(training, training.admin_username, training.admin_password) as admin:
+
+        async def done() -> bool:
+            assignments = (await admin.http.get("/api/v1/assignments?status=completed")).json()["items"]
+            resolved = (await admin.http.get("/api/v1/incidents?status=resolved,closed")).json()["items"]
+            return bool(assignments and resolved)
+
+        await until(done, 180, "an officer of the simulated city to be done")
+        shifts = (await admin.http.get("/api/v1/shifts")).json()["items"]
+        assert shifts and all(shift["put_by"].startswith("simulasi-kepala-") for shift in shifts)
+        officers = (await admin.http.get("/api/v1/officers")).json()["items"]
+        assert {one["status"] for one in officers if one["lat"] is not None} & {"available", "busy"}
 
 
 async def test_what_a_real_city_has_sent_is_set_aside(training: City) -> None:

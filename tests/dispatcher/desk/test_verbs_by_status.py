@@ -27,6 +27,9 @@ WAY: Final[dict[IncidentStatus, list[tuple[str, Json]]]] = {
     S.TRIAGE: [],
 }
 
+#: Nothing that rules know, in words that tell it from others.
+UNCLEAR: Final = "Tolong pak, kucing tetangga terjebak di atap warung Bu Siti"
+
 Stand = Callable[[IncidentStatus], Awaitable[Json]]
 
 
@@ -42,7 +45,7 @@ async def stand(office: Office, operator: Person) -> Stand:
     async def make(status: IncidentStatus) -> Json:
         await office.forget_everything()
         place = elsewhere()
-        text = "Tolong ya pak" if status is S.TRIAGE else JAM
+        text = UNCLEAR if status is S.TRIAGE else JAM
         incident = await office.incident(text, place)
         second = await office.incident(text, place)
         assert second["id"] == incident["id"]

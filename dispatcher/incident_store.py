@@ -131,9 +131,12 @@ async def select_merged_into(connection: Connection, incident_id: str) -> list[s
     return found
 
 
-async def select_board(connection: Connection) -> list[Outgoing]:
-    """The row of every incident that belongs on the board."""
-    rows = await connection.fetch(f"SELECT {COLUMNS} FROM incident WHERE on_board")  # noqa: S608
+async def select_board(connection: Connection, only: Sequence[str] | None = None) -> list[Outgoing]:
+    """The row of every incident that belongs on the board, or of `only` these."""
+    rows = await connection.fetch(
+        f"SELECT {COLUMNS} FROM incident WHERE on_board AND ($1::text[] IS NULL OR id = ANY($1))",  # noqa: S608
+        None if only is None else list(only),
+    )
     shown = [from_row(row) for row in rows]
     return [outbox_store.row_changed(FeedChannel.INCIDENTS, one.id, one.row(), one.tags(), None) for one in shown]
 

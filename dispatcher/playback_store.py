@@ -63,21 +63,23 @@ async def keep(connection: Connection, outgoing: Iterable[Outgoing]) -> None:
         )
 
 
-async def keep_unknown(connection: Connection, board: Sequence[Outgoing]) -> int:
-    """Take in, as from now on, what an older release has put on the board (`board`: all that is on it) or taken off it.
-    Call it in a transaction that sees one moment (repeatable read). Answers how many rows were not known."""
-    ids = [record.key.removeprefix(_PREFIX) for record in board]
+async def end_and_find(connection: Connection, most: int) -> list[str]:
+    """End the stays of what an older release has taken off the board, and answer with what it has put on it: incidents
+    that are there and not known here, the newest changes first, `most` at most.
+
+    Call it, and `keep` their rows, in a transaction that sees one moment (repeatable read).
+    """
     await connection.execute(
-        "UPDATE board_stay SET during = tstzrange(lower(during), clock_timestamp())"
-        " WHERE upper_inf(during) AND incident_id <> ALL($1)",
-        ids,
+        "UPDATE board_stay SET during = tstzrange(lower(during), clock_timestamp()) WHERE upper_inf(during)"
+        " AND NOT EXISTS (SELECT FROM incident i WHERE i.id = incident_id AND i.on_board)"
     )
-    known = await connection.fetch(
-        "SELECT incident_id FROM board_stay WHERE incident_id = ANY($1) AND upper_inf(during)", ids
+    rows = await connection.fetch(
+        "SELECT i.id FROM incident i WHERE i.on_board AND NOT EXISTS ("
+        "   SELECT FROM board_stay s WHERE s.incident_id = i.id AND upper_inf(s.during))"
+        " ORDER BY i.updated_at DESC, i.id LIMIT $1",
+        most,
     )
-    strangers = set(ids) - {row["incident_id"] for row in known}
-    await keep(connection, [record for record, one in zip(board, ids, strict=True) if one in strangers])
-    return len(strangers)
+    return [row["id"] for row in rows]
 
 
 async def select_board(

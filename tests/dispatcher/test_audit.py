@@ -15,7 +15,10 @@ from dispatcher.audit_verify import Finding, Verification
 from dispatcher.decisions.audit_chain import GENESIS, Head, link
 from dispatcher.decisions.change import Change
 from dispatcher.decisions.incident import move
+from dispatcher.maintenance import Maintenance
 from dispatcher.report_intake import ReportIntake
+from dispatcher.report_store import ERASED_WORDS
+from dispatcher.retention import Retention
 from dispatcher.sealer import Sealer
 from infra.postgres import Pool, close_pool, open_pool
 from schemas.gazetteer import gazetteer
@@ -369,3 +372,23 @@ async def test_the_desk_tells_the_audit_and_cannot_read_or_change_it(pool: Pool,
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await desk.execute(sql)
     await close_pool(desk)
+
+
+async def test_the_dispatcher_tells_seals_and_forgets_with_its_own_rights(pool: Pool, database: str) -> None:
+    engine = await open_pool(database, application="test", size=2, role="patriot_dispatcher")
+    incident_id = await report(engine, "Macet total, kendaraan tidak bergerak")
+    await note(engine, incident_id, "Menunggu derek")
+    assert await Sealer(engine, SIGNER).seal() == 2
+    await pool.execute("UPDATE incident SET status = 'closed', ended_at = now() - interval '40 days', on_board = false")
+    await pool.execute("UPDATE board_row SET at = at - interval '40 days'")
+    for _ in range(2):
+        await Maintenance(engine, readings_days=30, retention=Retention(30, 30, 30)).maintain()
+    assert await pool.fetchval("SELECT description FROM report") == ERASED_WORDS
+    assert not await pool.fetchval("SELECT upper_inf(during) FROM board_stay"), "it is not on the board any more"
+    await Sealer(engine, SIGNER).seal()
+    assert await verify(pool) == []
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await engine.execute("UPDATE audit_entry SET actor = 'x'")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await engine.execute("DELETE FROM audit_entry")
+    await close_pool(engine)

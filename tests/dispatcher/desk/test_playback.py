@@ -117,8 +117,9 @@ async def test_what_an_older_release_put_on_the_board_is_known_from_then_on(offi
     await office.pool.execute("UPDATE incident SET on_board = false WHERE id = $1", gone["id"])
     for unknown in (1, 0):
         async with office.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
-            rows = await incident_store.select_board(connection)
-            assert await playback_store.keep_unknown(connection, rows) == unknown
+            found = await playback_store.end_and_find(connection, 10)
+            assert len(found) == unknown
+            await playback_store.keep(connection, await incident_store.select_board(connection, found))
     assert set(await board(operator)) == {incident["id"]}
 
 

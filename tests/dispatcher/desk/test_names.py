@@ -45,6 +45,17 @@ async def test_an_agency_is_named_anew_and_everybody_reads_it(office: Office, ad
     assert (await entry(executive, "/agencies", "DLH", "32.75"))["version"] == 0
 
 
+async def test_citizens_and_staff_read_the_name_that_the_city_gives(office: Office, admin: Person) -> None:
+    before = await entry(admin, "/agencies", "DISHUB", "32.75")
+    incident = await office.incident()
+    await put(admin, "/agencies/32.75/DISHUB", version=before["version"], name="Dishub Kota Patriot")
+    told = await (await office.anyone()).get(f"/reports/{incident['code']}")
+    assert told["agency"] == {"code": "DISHUB", "name": "Dishub Kota Patriot"}
+    assert told["history"][-1]["agency"]["name"] == "Dishub Kota Patriot"
+    custody = (await admin.get(f"/incidents/{incident['id']}"))["custody"]
+    assert custody[-1]["name"] == "Dishub Kota Patriot"
+
+
 async def test_nothing_new_goes_to_an_agency_that_was_closed(office: Office, admin: Person) -> None:
     before = await entry(admin, "/agencies", "DLH", "32.75")
     closed = await put(admin, "/agencies/32.75/DLH", version=before["version"], name=before["name"], active=False)

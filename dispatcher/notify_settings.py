@@ -1,6 +1,7 @@
 """What the dispatcher is told of how people are notified."""
 
 from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import SettingsConfigDict
 
 from dispatcher.notify_urls import NotifyUrl, UrlError, parse
 from dispatcher.push_settings import PushSettings
@@ -8,6 +9,9 @@ from dispatcher.push_settings import PushSettings
 
 class NotifySettings(PushSettings):
     """Of sending."""
+
+    # the addresses have passwords in them
+    model_config = SettingsConfigDict(hide_input_in_errors=True)
 
     #: Where messages go beside the mailbox and web push: `[audience=]URL` of apprise, separated by blanks; audiences
     #: are staff (without one), officer and reporter. `{email}`, `{phone}` and `{username}` are the receiver's.

@@ -24,7 +24,7 @@ class Audience(StrEnum):
 Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)")]
 
 
-class QuietHours(Inbound, frozen=True):
+class QuietHours(Inbound, frozen=True, omit_defaults=False):
     """From when until when nobody is disturbed, in Jakarta's time; over midnight when `until` is earlier. The same
     twice is no quiet at all."""
 
@@ -43,7 +43,7 @@ class QuietHours(Inbound, frozen=True):
         return datetime.combine(day, until, JAKARTA).astimezone(at.tzinfo)
 
 
-class Manner(Inbound, frozen=True):
+class Manner(Inbound, frozen=True, omit_defaults=False):
     """How an audience is told. Urgent messages wait for nothing."""
 
     quiet: QuietHours | None = None
@@ -77,7 +77,8 @@ def send_at(manner: Manner, now: datetime, *, urgent: bool) -> datetime:
 def try_again_after(attempts: int, asked: timedelta | None = None) -> timedelta:
     """How long to wait after so many attempts have failed: doubling, and never less than the other side has `asked`
     for (Retry-After), up to a day."""
-    pause = min(_FIRST_PAUSE * 2 ** min(max(attempts - 1, 0), 20), _LONGEST_PAUSE)
+    doublings: int = min(max(attempts - 1, 0), 20)
+    pause: timedelta = min(_FIRST_PAUSE * (1 << doublings), _LONGEST_PAUSE)
     return max(pause, min(asked, timedelta(days=1))) if asked else pause
 
 

@@ -7,7 +7,14 @@ from typing import Final
 
 import asyncpg
 
-from dispatcher import audit_store, dead_letter_store, feedback_store, incident_store, report_store
+from dispatcher import (
+    audit_store,
+    dead_letter_store,
+    feedback_store,
+    incident_store,
+    report_store,
+    subscription_store,
+)
 from dispatcher.audit_store import Sealed, Wanted
 from dispatcher.decisions.audit_chain import note_digest
 from dispatcher.decisions.change import Change
@@ -118,6 +125,8 @@ async def erase(connection: Connection, report_ids: Sequence[str], actor: str, *
     how many contacts there were. Call it in a transaction; the photos' files are erased after it (`infra.photos`)."""
     subjects = [report_id.encode() for report_id in report_ids]
     contacts = await report_store.erase(connection, report_ids, words=words)
+    codes = await connection.fetch("SELECT tracking_code FROM report WHERE id = ANY($1)", list(report_ids))
+    await subscription_store.forget(connection, [subscription_store.of_code(row["tracking_code"]) for row in codes])
     set_aside = await dead_letter_store.select_ids(connection, topics.CONTACT.name, subjects)
     if words:
         set_aside += await dead_letter_store.select_ids(connection, topics.REPORT.name, subjects)

@@ -62,6 +62,12 @@ async def gone(connection: Connection, endpoint: str) -> None:
     await connection.execute("DELETE FROM push_subscription WHERE endpoint = $1", endpoint)
 
 
+async def forget(connection: Connection, receivers: Collection[str]) -> None:
+    """These are reached by push no more, and have no language of their own."""
+    for table in ("push_subscription", "notification_setting"):
+        await connection.execute(f"DELETE FROM {table} WHERE receiver = ANY($1)", list(receivers))  # noqa: S608
+
+
 async def select(connection: Connection, receivers: Collection[str]) -> Mapping[str, list[Subscription]]:
     """Where these take push; who does not is not in it."""
     rows = await connection.fetch(

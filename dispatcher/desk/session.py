@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from msgspec import Meta
 from starlette.responses import Response
 
+from dispatcher import audit_store
 from dispatcher.desk import accounts, reach, sessions, totp
 from dispatcher.desk import metrics as desk_metrics
 from dispatcher.desk.accounts import Account, Known
@@ -97,6 +98,7 @@ async def sign_in(request: Request) -> Response:
         token = await sessions.open_session(
             connection, name, owes=owes, address=address, user_agent=request.headers.get("user-agent")
         )
+        await audit_store.record(connection, actor=name, action="signed_in", subject=name)
     desk.throttles.second_factor.give_back(name)
     desk_metrics.SIGN_INS.labels("ok").inc()
     log.info("signed_in", username=name)
@@ -131,6 +133,7 @@ async def sign_out(request: Request) -> Response:
     if principal is not None and principal.is_staff and token:
         async with desk.database.transaction() as connection:
             await sessions.end(connection, token)
+            await audit_store.record(connection, actor=principal.name, action="signed_out", subject=principal.name)
         desk.access.forget(token)
     response = Response(status_code=204)
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")

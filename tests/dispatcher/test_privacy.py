@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from click.testing import CliRunner, Result
 
-from dispatcher import audit_store, dead_letter_store, privacy_cli, report_store
+from dispatcher import audit_store, dead_letter_store, privacy_cli, report_store, subscription_store
 from dispatcher.audit_signature import Signer
 from dispatcher.audit_verify import Verification
 from dispatcher.dead_letter_store import Letter
@@ -23,6 +23,7 @@ from dispatcher.report_intake import ReportIntake
 from dispatcher.report_store import ERASED_WORDS
 from dispatcher.retention import Retention
 from dispatcher.sealer import Sealer
+from dispatcher.subscription_store import Subscription
 from infra import tracking_code
 from infra.objects import Objects
 from infra.photos import Photos, photo_id
@@ -137,6 +138,10 @@ async def test_erasing_takes_the_contact_and_on_request_words_and_photos_and_kee
         one["report"],
         one["incident"],
     )
+    async with pool.acquire() as connection:
+        for code in (one["code"], other["code"]):
+            address = Subscription(f"https://push.example/{code}", "p", "a")
+            await subscription_store.subscribe(connection, subscription_store.of_code(code), address)
     assert await findings(pool) == []
     done = await patriot_privacy("erase", "--phone", "081200001111", "--words", "--photos", "--yes")
     assert done.exit_code == 0, done.output
@@ -154,6 +159,8 @@ async def test_erasing_takes_the_contact_and_on_request_words_and_photos_and_kee
     history = await pool.fetchval("SELECT change FROM incident_history ORDER BY version DESC LIMIT 1")
     assert history == "erased"
     assert await findings(pool) == []
+    reached = await pool.fetch("SELECT receiver FROM push_subscription")
+    assert [row["receiver"] for row in reached] == [f"code:{other['code']}"]
     # Nothing of it stays in the audit, nor anywhere else in the database.
     for table in ("audit_entry", "report", "contact", "feedback", "incident_history", "outbox"):
         dump = await pool.fetchval(

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from schemas.vocabulary import Role
-from tests.dispatcher.desk.office import DUMPING, JAM, Office, Person
+from tests.dispatcher.desk.office import DUMPING, JAM, PASSWORD, Office, Person
 from tests.dispatcher.factories import SUMMARECON
 
 
@@ -115,6 +115,16 @@ async def test_what_leaves_for_other_programs_is_told_to_the_audit(office: Offic
         before,
     )
     assert [tuple(row) for row in told] == [(operator.username, "csv"), (operator.username, "geojson")]
+
+
+async def test_signing_in_and_out_is_told_to_the_audit(office: Office) -> None:
+    username = await office.hire(Role.OPERATOR)
+    person = await office.anyone()
+    opened = await person.post("/session", username=username, password=PASSWORD)
+    await person.http.delete("/api/v1/session", headers={"Authorization": f"Bearer {opened['token']}"})
+    await person.post("/session", 401, username=username, password="something else")
+    told = await office.pool.fetch("SELECT action FROM audit_entry WHERE actor = $1 ORDER BY id", username)
+    assert [row["action"] for row in told] == ["signed_in", "signed_out"]
 
 
 # On paper ------------------------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ bench: $(VENV)/.installed-bench pages ## measure speed and size here, ten minute
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 soak: $(VENV)/.installed-tests pages ## let every fault strike a city under load, and write docs/faults.md; half an hour
-	@PATRIOT_SIMULATION=long $(BIN)/python -m pytest -q --timeout 3600 tests/simulation
+	@PATRIOT_SIMULATION=long $(BIN)/python -m pytest -q --timeout 3600 tests/simulation tests/week
 	@$(BIN)/python -m tests.faults --seeds 1,2 $(ARGS)
 
 pages: $(WEB)/dist/.built ## build the web pages

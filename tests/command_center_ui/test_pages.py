@@ -29,7 +29,7 @@ def dist(tmp_path: Path) -> Path:
     """As the build leaves it: each page with the root that is finished on the server."""
     for name in PAGES:
         theme = ' data-theme="dark"' if name == "wall" else ""
-        (tmp_path / f"{name}.html").write_text(f'<!doctype html>\n<html lang="id"{theme}><title>{name}</title></html>')
+        (tmp_path / f"{name}.html").write_text(f'<!doctype html>\n<html lang="id"{theme}><title>{name}</title><body></body></html>')
     (tmp_path / "assets").mkdir()
     (tmp_path / "assets" / "wall-B1.js").write_bytes(SCRIPT)
     (tmp_path / "assets" / "worker-B2.mjs").write_bytes(b"1")
@@ -105,7 +105,7 @@ async def test_the_feed_is_on_the_host_that_was_asked(
         config = (await http.get("/api/v1/config", headers={"Host": host})).json()
         assert config["feed_url"] == feed
         assert config["map"] == {"base_url": BASE_MAP_PATH}
-        assert set(config) == {"feed_url", "locale", "map", "version"}
+        assert set(config) == {"feed_url", "locale", "map", "version", "training"}
         policy = (await http.get("/wall", headers={"Host": host})).headers["content-security-policy"]
         assert f"connect-src 'self' {feed.rstrip('/')};" in policy
 

@@ -94,6 +94,8 @@ export interface Config {
   locale: string;
   map: MapConfig;
   version: string;
+  /** Nothing here is real: it is a city to practise in. */
+  training: boolean;
 }
 
 export interface ReportHistoryEntry {

@@ -383,6 +383,14 @@ async def waiting_age(connection: Connection) -> Mapping[str, float]:
     return {row["channel"]: max(row["age"] or 0.0, 0.0) for row in rows}
 
 
+async def give_up(connection: Connection) -> None:
+    """What nobody has sent although its time is over: the way it was to go is not there any more."""
+    await connection.execute(
+        "UPDATE notification SET state = 'failed', came_back = 'given up: no such way', done_at = clock_timestamp()"
+        " WHERE state = 'waiting' AND give_up_at < now() - interval '1 hour'"
+    )
+
+
 async def forget(connection: Connection, before: datetime, most: int) -> int:
     """Delete what is done and older than that, `most` at most; answers how many."""
     done: str = await connection.execute(

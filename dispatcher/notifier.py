@@ -78,6 +78,7 @@ class Notifier:
         """Forget what is past its time, and what was written to those who are not to be known any more."""
         days = self._settings.notification_days
         async with self._pool.acquire(timeout=5) as connection:
+            await notification_store.give_up(connection)
             now: datetime = await connection.fetchval("SELECT now()")
             forgotten = await notification_store.forget(connection, now - timedelta(days=days), _SWEPT_AT_ONCE)
             kept = await asyncio.to_thread(self._mailbox.reports)

@@ -18,8 +18,10 @@ from schemas.vocabulary import CATEGORY_LABEL, STATUS_LABEL, Category, ClockKind
 
 Language = Literal["id", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("id", "en")
-#: Of a message that says several things; `text` there is what each of them says.
+#: Of a message that says several things.
 BUNDLE: Final = "bundle"
+#: It says so many; of more it says how many, for nobody reads a message of a thousand lines.
+MOST_IN_ONE: Final = 25
 
 
 class Fields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -98,7 +100,10 @@ def words(said: Sequence[Said], language: Language, base_url: str = "", agencies
     if len(each) == 1:
         return each[0]
     subject = templates(language)[BUNDLE]["subject"].format_map({"count": len(each)})
-    return Words(subject, "\n\n".join(f"{one.subject}\n{one.text}" for one in each))
+    told = [f"{one.subject}\n{one.text}" for one in each[:MOST_IN_ONE]]
+    if len(each) > MOST_IN_ONE:
+        told.append(templates(language)[BUNDLE]["more"].format_map({"count": len(each) - MOST_IN_ONE}))
+    return Words(subject, "\n\n".join(told))
 
 
 def _one(said: Said, language: Language, base_url: str, agencies: Sequence[Agency]) -> Words:

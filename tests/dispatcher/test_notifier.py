@@ -424,6 +424,17 @@ async def test_what_is_old_is_forgotten(pool: Pool, database: str, tmp_path: Pat
     assert len(mails(tmp_path)) == 1
 
 
+async def test_what_was_to_go_a_way_that_is_gone_is_given_up(pool: Pool, database: str, tmp_path: Path) -> None:
+    await reported(pool)
+    await notifier(pool, database, tmp_path, notify_urls="reporter=json://127.0.0.1:9/{email}").teller.tell()
+    await pool.execute("UPDATE notification SET send_after = now() + interval '1 hour' WHERE channel = 'url.1'")
+    await tell(pool, database, tmp_path)
+    assert await states(pool) == Counter(sent=1, waiting=1)
+    await pool.execute("UPDATE notification SET give_up_at = now() - interval '2 hours'")
+    await notifier(pool, database, tmp_path).sweep()
+    assert await states(pool) == Counter(sent=1, failed=1)
+
+
 # Trying again -------------------------------------------------------------------------------------------------------
 
 
@@ -597,6 +608,16 @@ async def test_a_push_service_that_redirects_is_not_followed(pool: Pool, databas
         await tell(pool, database, tmp_path, push_services="127.0.0.1")
         assert inside.came == []
     assert (await states(pool))["sent"] == 0
+
+
+async def test_in_training_nobody_outside_is_told(pool: Pool, database: str, tmp_path: Path) -> None:
+    (one,) = await reported(pool)
+    with listening() as server:
+        await subscribe(pool, one, Browser(server))
+        urls = f"reporter=json://127.0.0.1:{server.port}/{{email}} json://127.0.0.1:{server.port}/grup"
+        await tell(pool, database, tmp_path, notify_urls=urls, push_services="127.0.0.1", training=True)
+        assert server.came == []
+    assert len(mails(tmp_path, "reports")) == 1
 
 
 async def test_the_notifier_works_with_the_rights_of_its_role_alone(pool: Pool, database: str, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from dispatcher.decisions.notify import Move, Person, Report, Step, Template
 from dispatcher.decisions.notify_text import (
     BUNDLE,
     LANGUAGES,
+    MOST_IN_ONE,
     NAMES,
     Fields,
     Language,
@@ -271,7 +272,7 @@ EVERYTHING = Fields(
 def test_the_texts_are_complete_and_use_only_their_fields(language: Language) -> None:
     found = templates(language)
     assert set(found) == {*Template, BUNDLE}
-    assert fields_of(found[BUNDLE]["subject"]) == {"count"}
+    assert {name: fields_of(text) for name, text in found[BUNDLE].items()} == {"subject": {"count"}, "more": {"count"}}
     for template in Template:
         texts = found[template]
         assert {"subject", "text"} <= set(texts) <= {"subject", "text", "reason"}
@@ -298,6 +299,13 @@ def test_several_things_are_said_in_one_message() -> None:
     said = words([Said(Template.REPORT_ROUTED, EVERYTHING), Said(Template.REPORT_ASSIGNED, EVERYTHING)], "en")
     assert said.subject == "2 messages from the Command Center of Bekasi"
     assert said.text.count("Report CODE-1") == 2
+
+
+def test_nobody_has_to_read_a_thousand_lines() -> None:
+    said = words([Said(Template.OVERDUE, EVERYTHING)] * 1_000, "en")
+    assert said.subject.startswith("1000 messages")
+    assert said.text.count("Overdue:") == MOST_IN_ONE
+    assert said.text.endswith(f"and {1_000 - MOST_IN_ONE} more.")
 
 
 def test_a_text_that_is_missing_is_an_error() -> None:

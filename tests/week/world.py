@@ -77,8 +77,11 @@ class World:
         await self._prepare(reports, days)
         end = self._begin + timedelta(days=days)
         while self._events:
+            due = await self._pool.fetchval("SELECT min(due_at) FROM deadline WHERE fired_at IS NULL")
+            if due is not None and due <= self._events[0][0]:
+                await self._fire(due)
+                continue
             when, _, act = heapq.heappop(self._events)
-            await self._fire_until(when)
             await clock.move(self._pool, when)
             await act(when)
             await self._hand_out(when)
@@ -133,16 +136,12 @@ class World:
                 self.at(when, self._report(text, truth, near(self._rng, lat, lon, 60)))
                 planned += 1
 
-    async def _fire_until(self, when: datetime) -> None:
-        """Let all clocks run out that do so by then, each at its time."""
-        while True:
-            due = await self._pool.fetchval("SELECT min(due_at) FROM deadline WHERE fired_at IS NULL")
-            if due is None or due > when:
-                return
-            await clock.move(self._pool, due)
-            while await self._clocks.fire_due() + await self._clocks.fire_answer():
-                pass
-            await self._hand_out(due)
+    async def _fire(self, due: datetime) -> None:
+        """Let run out what is due by then. Whoever is asked by that answers before the next clock does."""
+        await clock.move(self._pool, due)
+        while await self._clocks.fire_due() + await self._clocks.fire_answer():
+            pass
+        await self._hand_out(due)
 
     # Citizens ------------------------------------------------------------------------------------------------------
 

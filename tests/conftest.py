@@ -21,7 +21,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 #: Folders whose files take minutes: they come first, so that the run does not end with one of them alone.
-_LONG = ("tests/faults", "tests/outside", "tests/browser", "tests/infra/local", "tests/simulation")
+_LONG = ("tests/faults", "tests/week", "tests/outside", "tests/browser", "tests/infra/local", "tests/simulation")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -44,7 +44,7 @@ check-pages: $(WEB)/node_modules/.installed
 bench: $(VENV)/.installed-bench pages ## measure speed and size here, ten minutes; one chapter: make bench ARGS="--only sink"
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-soak: $(VENV)/.installed-tests pages ## let every fault strike a city under load, and write docs/faults.md; half an hour
+soak: $(VENV)/.installed-tests pages ## let every fault strike a city under load, and write docs/faults.md; an hour
 	@PATRIOT_SIMULATION=long $(BIN)/python -m pytest -q --timeout 3600 tests/simulation tests/week
 	@$(BIN)/python -m tests.faults --seeds 1,2 $(ARGS)
 

@@ -10,6 +10,8 @@ BIN := $(VENV)/bin
 WEB := command_center_ui/web
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(WEB) --no-audit --no-fund --no-update-notifier
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Everything comes built, but http-ece (web push), of which there is only the source.
+LOCKED := --require-hashes --no-deps --only-binary :all: --no-binary http-ece
 WEB_SOURCES := $(shell find $(WEB) \( -name node_modules -o -name dist \) -prune -o -type f -print 2>/dev/null)
 
 # Much of a test's time is waiting. Files stay whole: what they share is brought up once.
@@ -66,20 +68,20 @@ $(BIN)/python:
 
 $(VENV)/.installed: requirements/runtime.txt pyproject.toml | $(BIN)/python
 	@echo "Installing packages into .venv (600 MB once, a minute or two) …"
-	@$(PIP) install --require-hashes --no-deps --only-binary :all: --requirement requirements/runtime.txt
+	@$(PIP) install $(LOCKED) --requirement requirements/runtime.txt
 	@$(PIP) install --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
 
 $(VENV)/.installed-tests: requirements/dev.txt $(VENV)/.installed
 	@echo "Installing what the tests need into .venv …"
-	@$(PIP) install --require-hashes --no-deps --only-binary :all: --requirement requirements/dev.txt
+	@$(PIP) install $(LOCKED) --requirement requirements/dev.txt
 	@$(PIP) check
 	@$(BIN)/python .ci/chromium.py --install
 	@touch $@
 
 $(VENV)/.installed-bench: requirements/bench.txt $(VENV)/.installed-tests
 	@echo "Installing what the benchmark holds ours against into .venv …"
-	@$(PIP) install --require-hashes --no-deps --only-binary :all: --requirement requirements/bench.txt
+	@$(PIP) install $(LOCKED) --requirement requirements/bench.txt
 	@$(PIP) check
 	@touch $@
 

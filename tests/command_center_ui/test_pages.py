@@ -29,7 +29,9 @@ def dist(tmp_path: Path) -> Path:
     """As the build leaves it: each page with the root that is finished on the server."""
     for name in PAGES:
         theme = ' data-theme="dark"' if name == "wall" else ""
-        (tmp_path / f"{name}.html").write_text(f'<!doctype html>\n<html lang="id"{theme}><title>{name}</title><body></body></html>')
+        (tmp_path / f"{name}.html").write_text(
+            f'<!doctype html>\n<html lang="id"{theme}><title>{name}</title><body></body></html>'
+        )
     (tmp_path / "assets").mkdir()
     (tmp_path / "assets" / "wall-B1.js").write_bytes(SCRIPT)
     (tmp_path / "assets" / "worker-B2.mjs").write_bytes(b"1")

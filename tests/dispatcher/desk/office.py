@@ -161,7 +161,8 @@ class Office:
         """An office on its first day: no incidents, no officers. Other accounts stay."""
         tables = (
             "assignment_history, assignment, offering, shift, officer, incident_history, incident_decision,"
-            " incident_evidence, feedback, report_move, report, deadline, sensor, wifi_node, incident, outbox, command_receipt"
+            " incident_evidence, feedback, report_move, report, deadline, sensor, wifi_node, incident, outbox,"
+            " command_receipt"
         )
         # DELETE, for TRUNCATE of small tables is ten times slower.
         await self.pool.execute("; ".join(f"DELETE FROM {table.strip()}" for table in tables.split(",")))

@@ -19,7 +19,20 @@ import msgspec
 from infra.local.stack import Stack
 from infra.migrate import migrate
 from infra.topics_admin import ensure_topics
-from tests.bench import clocks, end_to_end, fan_out, growth, ingest, machine, page, playback, recommend, sink, size
+from tests.bench import (
+    clocks,
+    end_to_end,
+    fan_out,
+    growth,
+    ingest,
+    listing,
+    machine,
+    page,
+    playback,
+    recommend,
+    sink,
+    size,
+)
 from tests.bench.machine import Noise
 from tests.bench.row import Section
 
@@ -36,6 +49,7 @@ ORDER: Final = {
     "recommend": recommend.TITLE,
     "clocks": clocks.TITLE,
     "playback": playback.TITLE,
+    "list": listing.TITLE,
     "size": size.TITLE,
 }
 
@@ -57,6 +71,7 @@ def chapters(rounds: int, minutes: float) -> dict[str, Chapter]:
         "recommend": lambda folder, noise: recommend.run(folder, rounds, noise),
         "clocks": lambda folder, noise: clocks.run(folder, rounds, noise),
         "playback": lambda folder, noise: playback.run(folder, rounds, noise),
+        "list": lambda folder, noise: listing.run(folder, rounds, noise),
         "size": lambda folder, noise: size.run(folder, noise, minutes),
     }
 

@@ -80,7 +80,7 @@ async def run(folder: Path, rounds: int, noise: Noise, incidents: int = _INCIDEN
     async with Stack(folder / "playback", kafka=False) as stack:
         await migrate(stack.postgres.dsn)
         await _fill(stack.postgres.dsn, incidents)
-        token = await _sign_in(stack.postgres.dsn)
+        token = await sign_in(stack.postgres.dsn)
         environment = {"PATRIOT_POSTGRES_DSN": stack.postgres.dsn, "PATRIOT_DATA_DIR": str(folder)}
         with Service("desk", folder, "PATRIOT_PORT", environment) as desk:
             await asyncio.to_thread(desk.start)
@@ -136,7 +136,8 @@ async def _fill(dsn: str, incidents: int) -> None:
     await database.close()
 
 
-async def _sign_in(dsn: str) -> str:
+async def sign_in(dsn: str) -> str:
+    """An operator's token."""
     database = await connect(dsn, application="bench")
     await accounts.add(database, accounts.account("bench", Role.OPERATOR), "kata-sandi-ujian")
     token = await sessions.open_session(database, "bench")

@@ -14,7 +14,7 @@ from infra.kafka import start_consumer, stop_quietly
 from infra.local.stack import Stack
 from infra.migrate import migrate
 from schemas import topics
-from tests.bench import clocks, end_to_end, growth, ingest, playback, readings, recommend, sink, size
+from tests.bench import clocks, end_to_end, growth, ingest, listing, playback, readings, recommend, sink, size
 from tests.bench.histogram import Look
 from tests.bench.machine import Noise
 from tests.bench.row import Goal, Row, Section
@@ -142,3 +142,9 @@ async def test_every_clock_that_is_due_fires_once(tmp_path: Path) -> None:
     section = await clocks.run(tmp_path, 1, Noise(), count=300)
     assert row(section, "300 clocks due in the same moment: until the last one has fired", "s").median > 0
     assert row(section, "dispatcher's CPU per clock", "ms").median > 0
+
+
+async def test_every_filter_of_the_list_is_asked_and_held_against_a_bare_select(tmp_path: Path) -> None:
+    section = await listing.run(tmp_path, 1, Noise(), incidents=3_000, asked=2)
+    assert all(value > 0 for each in section.rows for value in each.values)
+    assert section.rows[-1].goal == Goal("most", 3.0)

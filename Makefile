@@ -47,7 +47,8 @@ bench: $(VENV)/.installed-bench pages ## measure speed and size here, ten minute
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 soak: $(VENV)/.installed-tests pages ## let every fault strike a city under load, and write docs/faults.md; an hour
-	@PATRIOT_SIMULATION=long $(BIN)/python -m pytest -q --timeout 3600 tests/simulation tests/week
+	@PATRIOT_SIMULATION=long OPENAPI_EXAMPLES=100 $(BIN)/python -m pytest -q --timeout 3600 \
+		tests/simulation tests/week tests/bad_input/test_openapi.py
 	@$(BIN)/python -m tests.faults --seeds 1,2 $(ARGS)
 
 pages: $(WEB)/dist/.built ## build the web pages

@@ -158,7 +158,9 @@ async def consuming(
 
 def options(bootstrap: str, *, max_batch: int = 500, batch_timeout_s: float = 10.0) -> ConsumerOptions:
     """Settings of a test worker."""
-    return ConsumerOptions(bootstrap, SESSION_TIMEOUT_MS, max_batch, batch_timeout_s)
+    return ConsumerOptions(
+        bootstrap, session_timeout_ms=SESSION_TIMEOUT_MS, max_batch=max_batch, batch_timeout_s=batch_timeout_s
+    )
 
 
 async def effects_of(pool: Pool, consumer: str) -> list[str]:
